@@ -1,0 +1,115 @@
+"""Inbound hooks: the hot path, plain ASGI beside the API."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from minizaps.api.problems import HttpProblem, problem_of
+from minizaps.app import App
+from minizaps.definition.strict_json import parse_json
+from minizaps.errors import JsonInvalid, NotFound
+from minizaps.journal.records import Hook, Idempotency
+
+PREFIX = "/hooks/"
+REMEMBERED = 1.0  # seconds that a token's lead is believed without another look
+MOST_REMEMBERED = 10_000
+_HIDDEN = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+
+class Hooks:
+    """Starts a run for each call of a hook's URL, and answers once it is on disk."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._known: OrderedDict[str, tuple[Hook | None, float, int]] = OrderedDict()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            response = await self._answer(Request(scope, receive))
+        except Exception as error:
+            response = problem_of(error)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        hook = await self._find(request.url.path[len(PREFIX) :])
+        if hook is None:
+            raise NotFound("no active workflow has this hook")
+        raw = await request.body()
+        headers = {k: v for k, v in request.headers.items() if k not in _HIDDEN}
+        new = await self._app.engine.prepare(
+            hook.project,
+            hook.workflow_id,
+            hook.version,
+            {
+                "id": hook.trigger_id,
+                "type": "webhook",
+                "body": _parse(raw, headers.get("content-type", "")),
+                "headers": headers,
+                "query": _fields(request.url.query) if request.url.query else {},
+            },
+            idempotency=_idempotency(hook, headers, raw),
+        )
+        started = await self._app.start(new)
+        body = orjson.dumps({"run_id": started.run_id})
+        return Response(body, 202, media_type="application/json")
+
+    async def _find(self, token: str) -> Hook | None:
+        revision = self._app.catalog.revision
+        hook, at, known_revision = self._known.get(token, (None, 0.0, -1))
+        if time.monotonic() - at > REMEMBERED or revision != known_revision:
+            hook = await self._app.catalog.hook(token)
+            self._known[token] = (hook, time.monotonic(), revision)
+            if len(self._known) > MOST_REMEMBERED:
+                self._known.popitem(last=False)
+        return hook
+
+
+def _parse(raw: bytes, content_type: str) -> Any:
+    """The body as data: JSON, a form's fields, or text."""
+    if not raw:
+        return None
+    kind = content_type.partition(";")[0].strip().lower()
+    try:
+        if not kind or kind == "application/json" or kind.endswith("+json"):
+            return parse_json(raw)
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise JsonInvalid(f"the body is not UTF-8: {error}") from None
+    if kind == "application/x-www-form-urlencoded":
+        return _fields(text)
+    if kind.startswith("text/") or kind in ("application/xml", "application/octet-stream"):
+        if "\0" in text:
+            raise JsonInvalid("the character NUL is not allowed")
+        return text
+    raise HttpProblem(415, "Unsupported media type", f"send JSON, a form or text, not {kind[:100]}")
+
+
+def _fields(query: str) -> dict[str, str | list[str]]:
+    """A form's fields; one that repeats is a list."""
+    fields: dict[str, str | list[str]] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=1000):
+        present = fields.get(name)
+        if present is None:
+            fields[name] = value
+        else:
+            fields[name] = [*([present] if isinstance(present, str) else present), value]
+    return fields
+
+
+def _idempotency(hook: Hook, headers: dict[str, str], raw: bytes) -> Idempotency | None:
+    key = headers.get("webhook-id") or headers.get("idempotency-key")
+    if key is None:
+        return None
+    if len(key) > 255:
+        raise HttpProblem(400, "Bad request", "webhook-id: 255 characters at most")
+    scope = f"hook:{hook.workflow_id}:{hook.trigger_id}"
+    return Idempotency(scope, key, hashlib.sha256(raw).hexdigest())

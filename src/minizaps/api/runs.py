@@ -1,0 +1,266 @@
+"""Runs: start, look, cancel, replay."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Header, Query, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from minizaps.api.auth import Identity, Operator, TheApp, Viewer
+from minizaps.api.bodies import StrictRoute
+from minizaps.api.shapes import (
+    Attempt,
+    Cursor,
+    Limit,
+    Page,
+    RunDetail,
+    RunSummary,
+    StepDetail,
+    detail_fields,
+    page_of,
+    summary_fields,
+)
+from minizaps.app import App
+from minizaps.clock import to_ms, to_text
+from minizaps.engine.replay import START, results_before
+from minizaps.engine.timeline import StepView, timeline
+from minizaps.errors import NotFound
+from minizaps.journal.listings import RunFilter
+from minizaps.journal.records import Idempotency
+from minizaps.journal.status import ENDED, Status
+
+router = APIRouter(tags=["runs"], route_class=StrictRoute)
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="The same key and body give the same run, for at least 24 h.",
+    ),
+]
+
+
+class StartRun(BaseModel):
+    """A manual run's input."""
+
+    model_config = ConfigDict(extra="forbid")
+    input: Any = None
+
+
+class Replay(BaseModel):
+    """Where and on what a replay goes on."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    origin: str = Field(
+        default="failed",
+        alias="from",
+        description="`start`, `failed`, or the path of the step to begin with; the results of "
+        "the steps before it are taken over.",
+    )
+    input: Any = Field(default=None, description="A new input; if left out, the old one.")
+    version: int | None = Field(
+        default=None, ge=0, description="The version; 0 for the newest; if left out, the run's."
+    )
+
+
+@router.post("/workflows/{workflow_id}/runs", status_code=202)
+async def start_run(
+    app: TheApp,
+    who: Operator,
+    workflow_id: str,
+    response: Response,
+    start: StartRun | None = None,
+    idempotency_key: Key = None,
+    wait: Annotated[
+        float | None, Query(ge=0, le=60, description="Seconds to wait for the run's end.")
+    ] = None,
+) -> RunDetail:
+    """Start a run by hand. It is on disk when this answers."""
+    workflow = await app.catalog.workflow(workflow_id, who.project)
+    body = start.input if start else None
+    new = await app.engine.prepare(
+        who.project,
+        workflow.id,
+        workflow.version,
+        {"id": "manual", "type": "manual", "body": body, "headers": {}, "query": {}},
+        idempotency=_idempotency(f"run:{workflow.id}", idempotency_key, body),
+        by=who.actor,
+    )
+    started = await app.start(new)
+    if not started.created:
+        response.headers["Idempotency-Replayed"] = "true"
+    if wait is not None and await _wait_for_end(app, started.run_id, who.project, wait):
+        response.status_code = 200
+    response.headers["Location"] = f"/api/v1/runs/{started.run_id}"
+    return await run_detail(app, started.run_id, who.project)
+
+
+@router.get("/runs")
+async def list_runs(
+    app: TheApp,
+    who: Viewer,
+    workflow: Annotated[str | None, Query(description="A workflow's id or name.")] = None,
+    status: Status | None = None,
+    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
+    until: Annotated[AwareDatetime | None, Query(alias="to")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[RunSummary]:
+    """A page of the project's runs, newest first."""
+    chosen = RunFilter(
+        who.project,
+        workflow=await workflow_id_of(app, workflow, who.project),
+        status=status,
+        since=_ms(since),
+        until=_ms(until),
+        before=cursor,
+    )
+    found = await app.listings.runs(chosen, limit + 1)
+    items = [RunSummary(**summary_fields(run)) for run in found]
+    return Page[RunSummary](**page_of(items, limit, lambda item: item.id))
+
+
+@router.get("/runs/{run_id}")
+async def get_run(app: TheApp, who: Viewer, run_id: str) -> RunDetail:
+    """One run with its input, output and error."""
+    return await run_detail(app, run_id, who.project)
+
+
+@router.get("/runs/{run_id}/steps")
+async def list_steps(app: TheApp, who: Viewer, run_id: str) -> Page[StepDetail]:
+    """The steps that have started, with all their attempts, in order of start."""
+    run = await app.listings.run(run_id, who.project)
+    events = await app.listings.events(run_id)
+    plan = await app.engine.plan(run.workflow_id, run.version)
+    return Page[StepDetail](items=[_step(s) for s in timeline(plan, run, events)], next=None)
+
+
+@router.post("/runs/{run_id}/cancel", status_code=202)
+async def cancel_run(app: TheApp, who: Operator, run_id: str) -> RunDetail:
+    """End a run that has not ended, also in the middle of an attempt or a wait."""
+    await app.journal.cancel(run_id, who.project, who.actor)
+    await app.access.record(who.project, who.actor, "run.cancel", run_id)
+    return await run_detail(app, run_id, who.project)
+
+
+@router.post("/runs/{run_id}/replay", status_code=202)
+async def replay_run(
+    app: TheApp,
+    who: Operator,
+    run_id: str,
+    response: Response,
+    replay: Replay | None = None,
+    idempotency_key: Key = None,
+) -> RunDetail:
+    """Start a new run from an ended one."""
+    replay = replay or Replay()
+    body = replay.model_dump(exclude_unset=True)
+    key = _idempotency(f"replay:{run_id}", idempotency_key, body)
+    new_id = await start_replay(app, who, run_id, replay, key)
+    response.headers["Location"] = f"/api/v1/runs/{new_id}"
+    return await run_detail(app, new_id, who.project)
+
+
+async def start_replay(
+    app: App, who: Identity, run_id: str, replay: Replay, key: Idempotency | None = None
+) -> str:
+    """Start a replay; return the new run's id."""
+    run = await app.listings.run(run_id, who.project)
+    events = await app.listings.events(run_id)
+    version = run.version if replay.version is None else replay.version
+    if version == 0:
+        version = (await app.catalog.workflow(run.workflow_id, who.project)).version
+    plan = await app.engine.plan(run.workflow_id, version)
+    origin = replay.origin
+    if "origin" not in replay.model_fields_set and run.status is not Status.FAILED:
+        origin = START
+    trigger = dict(events[0].data["trigger"])
+    if "input" in replay.model_fields_set:
+        trigger["body"] = replay.input
+    new = await app.engine.prepare(
+        who.project,
+        run.workflow_id,
+        version,
+        trigger,
+        idempotency=key,
+        by=who.actor,
+        replay_of=run_id,
+        results=results_before(origin, plan, run, events),
+    )
+    started = await app.start(new)
+    if started.created:
+        facts = {"run": started.run_id, "from": origin}
+        await app.access.record(who.project, who.actor, "run.replay", run_id, facts)
+    return started.run_id
+
+
+async def run_detail(app: App, run_id: str, project: str) -> RunDetail:
+    """One run with its data."""
+    run = await app.listings.run(run_id, project)
+    return RunDetail(**detail_fields(run, await app.listings.events(run_id)))
+
+
+async def workflow_id_of(app: App, named: str | None, project: str) -> str | None:
+    """The id of a workflow that is named by id or name; deleted ones by id."""
+    if named is None:
+        return None
+    try:
+        return (await app.catalog.workflow(named, project)).id
+    except NotFound:
+        return named
+
+
+async def _wait_for_end(app: App, run_id: str, project: str, seconds: float) -> bool:
+    changed = asyncio.Event()
+    app.journal.watch(run_id, changed)
+    try:
+        async with asyncio.timeout(seconds):
+            while (await app.listings.run(run_id, project)).status not in ENDED:
+                await changed.wait()
+                changed.clear()
+        return True
+    except TimeoutError:
+        return False
+    finally:
+        app.journal.unwatch(run_id, changed)
+
+
+def _idempotency(scope: str, key: str | None, body: Any) -> Idempotency | None:
+    if key is None:
+        return None
+    digest = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return Idempotency(scope, key, digest)
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else to_ms(moment)
+
+
+def _step(step: StepView) -> StepDetail:
+    return StepDetail(
+        path=step.path,
+        type=step.type,
+        status=step.status,
+        max_attempts=step.max_attempts,
+        next_at=to_text(step.next_at),
+        taken_over=step.taken_over,
+        attempts=[
+            Attempt(
+                number=a.number,
+                status=a.status,
+                input=a.input,
+                output=a.output,
+                error=a.error,
+                started_at=to_text(a.started_at),
+                finished_at=to_text(a.finished_at),
+            )
+            for a in step.attempts
+        ],
+    )

@@ -1,0 +1,66 @@
+"""The ASGI application: the API under /api/v1, hooks, health and metrics."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from minizaps.api import access, connectors, dead_letters, events, health, problems, runs, workflows
+from minizaps.api.auth import Authenticator
+from minizaps.api.bodies import BodyLimit
+from minizaps.api.hooks import PREFIX, Hooks
+from minizaps.app import App
+
+ROUTERS = (workflows, runs, events, dead_letters, connectors, access)
+_SAFE_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+]
+
+
+def create_server(app: App) -> ASGIApp:
+    """The whole ASGI application of an open installation."""
+    api = create_api()
+    api.state.minizaps = app
+    api.state.authenticator = Authenticator(app.access)
+    return BodyLimit(_Dispatch(api, Hooks(app)), app.settings.max_body_bytes)
+
+
+def create_api() -> FastAPI:
+    """The API's routes, whose OpenAPI description needs no open installation."""
+    api = FastAPI(
+        title="Mini-Zaps",
+        version=version("minizaps"),
+        description="Durable workflow automation. Errors are RFC 9457 problem details.",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    for module in ROUTERS:
+        api.include_router(module.router, prefix="/api/v1")
+    api.include_router(health.router)
+    problems.install(api)
+    return api
+
+
+class _Dispatch:
+    """Hooks go their own short way; all other requests go to the API."""
+
+    def __init__(self, api: FastAPI, hooks: Hooks) -> None:
+        self._api = api
+        self._hooks = hooks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+            await self._hooks(scope, receive, send)
+            return
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_SAFE_HEADERS]
+            await send(message)
+
+        await self._api(scope, receive, send_safely)

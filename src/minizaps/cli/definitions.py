@@ -1,0 +1,96 @@
+"""`minizaps run`, `validate` and `schema`: working on definitions, without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from minizaps.api.server import create_server
+from minizaps.app import open_app
+from minizaps.cli.client import Client, Failed, as_local
+from minizaps.cli.files import parse_argument, read_json
+from minizaps.cli.live import follow
+from minizaps.cli.output import AsJson, print_json
+from minizaps.cli.runs import exit_code
+from minizaps.cli.story import print_end
+from minizaps.definition.schema import definition_schema
+from minizaps.engine.engine import WorkflowEngine
+from minizaps.errors import DefinitionInvalid
+from minizaps.settings import load_settings
+
+
+def run(
+    file: Annotated[Path, typer.Argument(help="A definition in JSON; - for standard input.")],
+    new_input: Annotated[
+        str, typer.Option("--input", help="The input, `trigger.body`: JSON, or @FILE.")
+    ] = "null",
+    as_json: AsJson = False,
+) -> None:
+    """Run a definition to its end, here and now, and show its steps live.
+
+    The exit code is 0 if the run succeeds, 1 if it fails. Nothing is kept.
+    """
+    definition = read_json(file)
+    value = parse_argument(new_input, "--input")
+    logging.getLogger("minizaps").addHandler(logging.NullHandler())
+    ended = asyncio.run(_run(definition, value, as_json=as_json))
+    raise typer.Exit(exit_code(ended))
+
+
+async def _run(definition: Any, value: Any, *, as_json: bool) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="minizaps-") as folder:
+        settings = load_settings().model_copy(
+            update={"data_dir": Path(folder), "database_url": "", "shutdown_grace": 0.0}
+        )
+        async with open_app(settings) as app:
+            transport = httpx.ASGITransport(as_local(create_server(app)))
+            async with httpx.AsyncClient(transport=transport, base_url="http://local") as http:
+                client = Client(http, local=True)
+                workflow = await client.post("/workflows", definition)
+                path = f"/workflows/{workflow['id']}/runs"
+                started = await client.post(path, {"input": value})
+                ended = await follow(client, started["id"], quiet=as_json)
+                if as_json:
+                    steps = (await client.get(f"/runs/{started['id']}/steps"))["items"]
+                    print_json({**ended, "steps": steps})
+                else:
+                    print_end(ended | {"dead_letter": None})
+                return ended
+
+
+def validate(
+    files: Annotated[list[Path], typer.Argument(help="Definitions in JSON.")],
+    as_json: AsJson = False,
+) -> None:
+    """Check definitions; the exit code is 0 only if all are valid."""
+    found = {str(file): _problems(file) for file in files}
+    if as_json:
+        print_json([{"file": file, "problems": problems} for file, problems in found.items()])
+    else:
+        for file, problems in found.items():
+            lines = [f"{file}:{p['pointer'] or '/'}  {p['detail']}" for p in problems]
+            typer.echo("\n".join(lines) or f"{file}: valid")
+    if any(found.values()):
+        raise typer.Exit(1)
+
+
+def _problems(file: Path) -> list[dict[str, str]]:
+    try:
+        WorkflowEngine.check(read_json(file))
+    except DefinitionInvalid as error:
+        return [{"pointer": p.pointer, "detail": p.detail} for p in error.problems]
+    except Failed as error:
+        return [{"pointer": "", "detail": str(error)}]
+    return []
+
+
+def schema() -> None:
+    """The definition format as JSON Schema 2020-12, for editors."""
+    models = {kind: model for kind, (_, model) in WorkflowEngine.CONNECTOR_MAP.items()}
+    print_json(definition_schema(models))

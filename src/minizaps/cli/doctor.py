@@ -1,0 +1,100 @@
+"""`minizaps doctor`: is this installation sound?"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import apsw
+import typer
+
+from minizaps.errors import MinizapsError
+from minizaps.journal.sqlite import connect
+from minizaps.settings import Settings, load_settings
+
+SYNCS = 20
+SLOW_SYNC_MS = 50.0
+Finding = tuple[bool, str]
+
+
+def doctor() -> None:
+    """Check settings, database, disk and clock; the exit code is 0 only if all is well."""
+    well = True
+    try:
+        settings = load_settings()
+        typer.echo("ok    settings")
+    except MinizapsError as error:
+        typer.echo(f"BAD   settings: {error}")
+        raise typer.Exit(1) from None
+    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+        _folder,
+        _database,
+        _disk,
+        _clock,
+    )
+    for check in checks:
+        for good, text in check(settings):
+            well = well and good
+            typer.echo(f"{'ok  ' if good else 'BAD '}  {text}")
+    raise typer.Exit(0 if well else 1)
+
+
+def _folder(settings: Settings) -> Iterator[Finding]:
+    folder = settings.database_path.parent
+    if not folder.exists():
+        yield True, f"data folder {folder}: not there yet; the first start makes it"
+        return
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    yield (
+        mode & 0o077 == 0,
+        f"data folder {folder}: mode {mode:o}" + (", others can read it" if mode & 0o077 else ""),
+    )
+    free = os.statvfs(folder)
+    megabytes = free.f_bavail * free.f_frsize // 2**20
+    yield megabytes > 500, f"free space: {megabytes} MiB"
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    path = settings.database_path
+    if not path.exists():
+        yield True, f"database {path}: not there yet"
+        return
+    try:
+        db = connect(path, read_only=True)
+        result = db.execute("PRAGMA quick_check(1)").get
+        journal = db.execute("PRAGMA journal_mode").get
+        db.close()
+    except (MinizapsError, apsw.Error) as error:
+        yield False, f"database {path}: {error}"
+        return
+    yield result == "ok", f"database {path}: {result}"
+    yield journal == "wal", f"journal mode: {journal}"
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    """A commit waits for the disk; a disk that answers at once does not keep what it says."""
+    folder = settings.database_path.parent
+    if not folder.exists():
+        folder = Path.cwd()
+    probe = folder / ".minizaps-doctor"
+    try:
+        handle = os.open(probe, os.O_CREAT | os.O_RDWR, 0o600)
+        start = time.perf_counter()
+        for _ in range(SYNCS):
+            os.write(handle, b"x" * 4096)
+            os.fsync(handle)
+        each = (time.perf_counter() - start) / SYNCS * 1000
+        os.close(handle)
+        probe.unlink()
+    except OSError as error:
+        yield False, f"disk at {folder}: {error.strerror}"
+        return
+    yield each < SLOW_SYNC_MS, f"disk: {each:.2f} ms for a write that must be on it (fsync)"
+
+
+def _clock(_: Settings) -> Iterator[Finding]:
+    year = time.gmtime().tm_year
+    yield year >= 2026, f"clock: {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC"

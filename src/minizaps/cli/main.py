@@ -1,0 +1,66 @@
+"""The command `minizaps`."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version as installed_version
+from typing import Annotated
+
+import typer
+
+from minizaps.cli.client import Failed
+from minizaps.cli.dead_letters import dead_letters
+from minizaps.cli.definitions import run, schema, validate
+from minizaps.cli.doctor import doctor
+from minizaps.cli.keys import keys
+from minizaps.cli.runs import runs
+from minizaps.cli.serve import serve
+from minizaps.cli.workflows import workflows
+from minizaps.errors import InvalidInput, MinizapsError
+
+cli = typer.Typer(
+    name="minizaps",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Durable workflow automation: workflows in JSON, runs that are never lost.\n\n"
+    "Commands that look at workflows and runs talk to the server at MINIZAPS_URL (with "
+    "MINIZAPS_API_KEY), else they use the local data folder.",
+)
+for command in (serve, run, validate, schema, doctor):
+    cli.command()(command)
+for name, group in (
+    ("workflows", workflows),
+    ("runs", runs),
+    ("dead-letters", dead_letters),
+    ("keys", keys),
+):
+    cli.add_typer(group, name=name)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"minizaps {installed_version('minizaps')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run a command; what goes wrong is said in a line, not as a traceback."""
+    try:
+        cli()
+    except InvalidInput as error:
+        lines = "\n  ".join(map(str, error.problems))
+        sys.exit(f"minizaps: not valid:\n  {lines}")
+    except (Failed, MinizapsError) as error:
+        sys.exit(f"minizaps: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,112 @@
+"""`minizaps serve`: the API and a worker in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+
+import orjson
+import uvicorn
+import uvloop
+
+from minizaps.api.auth import Role, new_key
+from minizaps.api.server import create_server
+from minizaps.app import App, open_app
+from minizaps.cli.logs import configure_logs
+from minizaps.errors import SettingsInvalid
+from minizaps.journal.access import DEFAULT_PROJECT
+from minizaps.settings import Settings, load_settings
+
+# Between threads the interpreter hands over every 5 ms; the journal's writer cannot wait so long.
+SWITCH_INTERVAL = 0.0005
+BACKLOG = 2048
+
+
+def serve() -> None:
+    """Start the API and a worker; stop them with Ctrl-C or SIGTERM."""
+    settings = load_settings()
+    configure_logs(settings)
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    listener = _listen(settings)
+    port = listener.getsockname()[1]
+    async with open_app(settings.model_copy(update={"port": port})) as app:
+        secret = await _first_key(app)
+        await _greet(app, secret)
+        config = uvicorn.Config(
+            create_server(app),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            http="httptools",
+            ws="none",
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=5,
+        )
+        await _Server(config).serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Stops on SIGINT and SIGTERM, and leaves the rest of the shutdown to us."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise SettingsInvalid(
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): "
+            "set MINIZAPS_HOST or MINIZAPS_PORT"
+        ) from None
+
+
+async def _first_key(app: App) -> str | None:
+    """An admin key, where there is none yet."""
+    if await app.access.has_admin():
+        return None
+    if not app.settings.loopback:
+        raise SettingsInvalid(
+            f"MINIZAPS_HOST={app.settings.host} would open the API to others before there is a "
+            "key: make one first (minizaps keys create --name admin --role admin)"
+        )
+    secret, key = new_key(DEFAULT_PROJECT, "admin", Role.ADMIN, by="first start", clock=app.clock)
+    await app.access.create_key(key)
+    text = resources.files("minizaps.examples").joinpath("hello.json").read_text()
+    definition = app.engine.check(orjson.loads(text))
+    await app.catalog.create(DEFAULT_PROJECT, definition, active=True, by="first start")
+    return secret
+
+
+async def _greet(app: App, secret: str | None) -> None:
+    settings = app.settings
+    lines = [f"Mini-Zaps on {settings.base_url}  (data in {settings.data_dir})"]
+    if secret is not None:
+        lines += ["", "Your admin key, shown only this once:", f"  {secret}"]
+    for workflow in await app.catalog.workflows(DEFAULT_PROJECT, limit=200):
+        if workflow.name == "hello" and workflow.active:
+            tokens = [t.token for t in await app.catalog.triggers(workflow.id) if t.token]
+            lines += [
+                "",
+                "Start the example 'hello', then look at its run (minizaps runs show):",
+                f"  curl -d '{{\"name\": \"Ada\"}}' -H 'Content-Type: application/json' "
+                f"{settings.base_url}/hooks/{tokens[0]}",
+            ]
+    sys.stdout.write("\n".join([*lines, "", "Stop with Ctrl-C.", ""]))
+    sys.stdout.flush()

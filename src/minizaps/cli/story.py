@@ -1,0 +1,101 @@
+"""A run as a story: what it was given, what each step did, how it ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.text import Text
+
+from minizaps.cli.output import MARKS, STYLES, console, print_table, short, status_text, took, when
+
+Run = dict[str, Any]
+Step = dict[str, Any]
+
+
+def print_story(run: Run, steps: list[Step]) -> None:
+    """The whole run."""
+    workflow = run["workflow"]
+    console.print(
+        Text.assemble(
+            (workflow["name"] or workflow["id"], "bold"),
+            f" (version {workflow['version']})  run {run['id']}  ",
+            status_text(run["status"]),
+        )
+    )
+    print_facts(run)
+    console.print()
+    rows = [row for step in steps for row in _step_rows(step)]
+    print_table(["", "step", "type", "attempt", "took", ""], rows, empty="No step has started yet.")
+    print_end(run)
+
+
+def print_facts(run: Run) -> None:
+    """Where the run came from, and when."""
+    facts = [f"started by {run['trigger']['type']}", when(run["created_at"])]
+    if run["finished_at"]:
+        facts.append(f"took {took(run['created_at'], run['finished_at'])}")
+    if run["replay_of"]:
+        facts.append(f"replay of {run['replay_of']}")
+    if run["dead_letter"]:
+        facts.append(f"dead letter: {run['dead_letter']}")
+    console.print(Text("  ".join(facts), "dim"))
+    if run["input"] is not None:
+        console.print(Text("input   " + short(run["input"])))
+
+
+def print_end(run: Run) -> None:
+    """How the run ended, or what it waits for; and what a person does next."""
+    console.print()
+    if run["status"] == "succeeded":
+        console.print(Text("output  " + short(run["output"])))
+    elif run["status"] == "failed":
+        error = run["error"]
+        console.print(Text(f"error   {error['type']}: {error['message']}", "red"))
+        if details := error.get("details"):
+            console.print(Text("        " + short(details)))
+        if run["dead_letter"] == "open":
+            console.print(
+                Text(f"next    minizaps runs replay {run['id']}   (or dead-letters discard)", "dim")
+            )
+    elif run["status"] == "waiting":
+        console.print(Text(f"waits until {when(run['wake_at'])}", "cyan"))
+
+
+def _step_rows(step: Step) -> list[list[Any]]:
+    if not step["attempts"]:
+        note = "taken over from the replayed run" if step["taken_over"] else ""
+        return [[_mark(step["status"]), step["path"], step["type"], "", "", note or step["status"]]]
+    rows = []
+    for attempt in step["attempts"]:
+        last = attempt is step["attempts"][-1]
+        shown = step["status"] if last else attempt["status"]
+        number = f"{attempt['number']} of {step['max_attempts']}"
+        rows.append(
+            [
+                _mark(shown),
+                step["path"],
+                step["type"],
+                number if step["max_attempts"] > 1 else "",
+                took(attempt["started_at"], attempt["finished_at"]),
+                what_happened(step, attempt, last=last),
+            ]
+        )
+    return rows
+
+
+def what_happened(step: Step, attempt: dict[str, Any], *, last: bool) -> Text:
+    """One attempt's outcome in a line."""
+    if (error := attempt["error"]) is not None:
+        text = f"{error['type']}: {error['message']}"
+        if last and step["status"] == "retrying":
+            text += f"; next try at {when(step['next_at'])}"
+        return Text(text, STYLES["failed"])
+    if attempt["status"] == "succeeded":
+        return Text(short(attempt["output"], 100), "dim")
+    if attempt["status"] == "waiting":
+        return Text(f"until {when(step['next_at'])}", STYLES["waiting"])
+    return status_text(attempt["status"])
+
+
+def _mark(status: str) -> Text:
+    return Text(MARKS.get(status, "?"), STYLES.get(status, ""))

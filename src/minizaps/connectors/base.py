@@ -1,0 +1,100 @@
+"""The connector contract: a config model, a class with one `execute`, one entry in the map."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from minizaps.definition.workflow import RetryPolicy
+
+if TYPE_CHECKING:
+    from minizaps.connectors.outbound import HttpClient
+
+
+class ConnectorConfig(BaseModel):
+    """The fields of a step's `config` block. Unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+C = TypeVar("C", bound=ConnectorConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """What `execute` returns to wait: the run leaves memory until then.
+
+    Args:
+        until: the time (aware) at which the step has succeeded and the run goes on.
+        output: the step's output once the pause is over.
+    """
+
+    until: datetime
+    output: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an attempt is given beside its config.
+
+    Attributes:
+        data: the run's data (`trigger`, `steps`, ...), read-only.
+        run_id: the run's id.
+        path: the step's path in the definition.
+        attempt: the attempt's number, from 1.
+        idempotency_key: the same for every attempt of this step in this run.
+        http: the shared HTTP client; it refuses addresses that are not allowed.
+        logger: a logger that names the run and the step.
+        now: the current time (aware), under the tests' control.
+    """
+
+    data: Mapping[str, Any]
+    run_id: str
+    path: str
+    attempt: int
+    idempotency_key: str
+    http: HttpClient
+    logger: logging.Logger | logging.LoggerAdapter[logging.Logger]
+    now: Callable[[], datetime]
+
+
+class BaseConnector(ABC, Generic[C]):
+    """Does what a step's `type` names.
+
+    Class facts, all optional:
+        idempotent: an attempt that was cut off may be run again.
+        pure: no effect outside the run; the engine need not wait for the disk around it.
+        timeout: seconds that one attempt may take, unless the step says otherwise.
+        retry: the retry policy, unless the step says otherwise.
+    """
+
+    idempotent: ClassVar[bool] = False
+    pure: ClassVar[bool] = False
+    timeout: ClassVar[float] = 300.0
+    retry: ClassVar[RetryPolicy] = RetryPolicy(max_attempts=1)
+
+    def __init__(self, config: C) -> None:
+        self.config = config
+
+    @abstractmethod
+    async def execute(self, context: Context) -> dict[str, Any] | Pause | None:
+        """Do the step's work once.
+
+        Returns:
+            the step's output (merged into the run's context), a `Pause`, or None for no output.
+
+        Raises:
+            ConnectorError: the attempt failed; `retryable` says whether to try again.
+        """
+
+    @classmethod
+    def description(cls) -> str:
+        """The first paragraph of the class's docstring."""
+        return inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].replace("\n", " ")

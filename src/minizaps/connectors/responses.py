@@ -1,0 +1,109 @@
+"""What connectors make of a response: its body as a JSON value, its status as an error."""
+
+from __future__ import annotations
+
+import math
+import re
+from base64 import b64encode
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.client import responses
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from minizaps.connectors.outbound import HttpResponse
+from minizaps.errors import ConnectorError, ResponseRefused
+
+MAX_NESTING = 64  # of a JSON response
+EXCERPT = 2048  # bytes of a refused response that its error shows
+
+_RETRYABLE = frozenset((408, 425, 429))
+_TEXT = re.compile(
+    r"text/.*|application/(x-www-form-urlencoded|xml|javascript|x-ndjson|yaml|.*\+(xml|yaml))"
+)
+_CHARSET = re.compile(
+    r"(utf-?(8|16|32)([bl]e)?|us-ascii|latin-?1|iso-?8859-\d+|windows-125\d|cp125\d|koi8-[ru]"
+    r"|shift_jis|euc-(jp|kr)|iso-2022-jp|gb2312|gbk|gb18030|big5)"
+)
+
+
+def read_body(response: HttpResponse) -> dict[str, Any]:
+    """The body as a JSON value: `{"body": value}`, with `"encoding"` beside it for base64.
+
+    Raises:
+        ResponseRefused: it says that it is JSON and is not, or it is nested too deeply.
+    """
+    if not response.body:
+        return {"body": None}
+    content_type = response.headers.get("content-type", "")
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == "application/json" or media_type.endswith("+json"):
+        return {"body": _json(response.body)}
+    if _TEXT.fullmatch(media_type):
+        return {"body": _text(response.body, content_type)}
+    if not media_type:
+        try:
+            return {"body": response.body.decode()}
+        except UnicodeDecodeError:
+            pass
+    return {"body": b64encode(response.body).decode(), "encoding": "base64"}
+
+
+def _json(body: bytes) -> Any:
+    try:
+        value = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as exc:
+        raise ResponseRefused(f"the response says that it is JSON and is not: {exc}") from None
+    if body.count(b"[") + body.count(b"{") > MAX_NESTING and _nesting(value) > MAX_NESTING:
+        raise ResponseRefused(f"the response's JSON is nested more than {MAX_NESTING} levels deep")
+    return value
+
+
+def _nesting(value: Any) -> int:
+    depth, level = 0, [value]
+    while containers := [each for each in level if isinstance(each, (dict, list))]:
+        depth += 1
+        level = [v for c in containers for v in (c.values() if isinstance(c, dict) else c)]
+    return depth
+
+
+def _text(body: bytes, content_type: str) -> str:
+    match = re.search(r"charset\s*=\s*[\"']?([\w-]+)", content_type, re.IGNORECASE)
+    charset = match[1].lower() if match else "utf-8"
+    # Python has codecs that are no charsets, and some of them are dangerous.
+    return body.decode(charset if _CHARSET.fullmatch(charset) else "utf-8", "replace")
+
+
+def status_error(response: HttpResponse, now: datetime) -> ConnectorError:
+    """The error for a response whose status is not a success."""
+    status = response.status
+    phrase = f" {responses[status]}" if responses.get(status) else ""
+    retryable = status in _RETRYABLE or status >= 500
+    return ConnectorError(
+        f"{urlsplit(response.url).netloc} answered {status}{phrase}",
+        type="http_status",
+        retryable=retryable,
+        retry_after=parse_retry_after(response.headers.get("retry-after"), now)
+        if retryable
+        else None,
+        details={
+            "status": status,
+            "body": _text(response.body[:EXCERPT], response.headers.get("content-type", "")),
+        },
+    )
+
+
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
+    """The seconds that a `Retry-After` header asks for, or None if it says nothing readable."""
+    if value is None:
+        return None
+    if re.fullmatch(r"[0-9]{1,300}(\.[0-9]{1,20})?", value.strip()):
+        seconds = float(value)
+        return seconds if math.isfinite(seconds) else None
+    try:
+        time = parsedate_to_datetime(value)
+        return max(0.0, (time.replace(tzinfo=time.tzinfo or UTC) - now).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        return None

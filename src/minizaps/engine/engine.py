@@ -1,0 +1,128 @@
+"""The engine: knows the connectors, plans definitions and drives runs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from minizaps.connectors.base import BaseConnector, ConnectorConfig
+from minizaps.connectors.delay import DelayConfig, DelayConnector
+from minizaps.connectors.set import SetConfig, SetConnector
+from minizaps.connectors.webhook import WebhookConfig, WebhookConnector
+from minizaps.definition.check import check_definition
+from minizaps.engine.attempt import Tools
+from minizaps.engine.execution import Execution
+from minizaps.engine.plan import Plan, make_plan
+from minizaps.errors import InvalidInput
+from minizaps.journal.catalog import Catalog
+from minizaps.journal.journal import Journal
+from minizaps.journal.records import Claimed, Idempotency, NewRun
+
+PLANS_KEPT = 1000
+
+
+class StepType(StrEnum):
+    """The built-in step types."""
+
+    DELAY = "delay"
+    SET = "set"
+    WEBHOOK = "webhook"
+
+
+class WorkflowEngine:
+    """Checks definitions and drives runs.
+
+    `CONNECTOR_MAP` says what does each step type: the connector and the model of its config.
+    """
+
+    CONNECTOR_MAP: ClassVar[dict[str, tuple[type[BaseConnector[Any]], type[ConnectorConfig]]]] = {
+        StepType.DELAY: (DelayConnector, DelayConfig),
+        StepType.SET: (SetConnector, SetConfig),
+        StepType.WEBHOOK: (WebhookConnector, WebhookConfig),
+    }
+
+    def __init__(
+        self, journal: Journal, catalog: Catalog, tools: Tools, *, max_events: int = 10_000
+    ) -> None:
+        self._journal = journal
+        self._catalog = catalog
+        self._tools = tools
+        self._max_events = max_events
+        self._plans: OrderedDict[tuple[str, int], Plan] = OrderedDict()
+
+    @classmethod
+    def check(cls, definition: Any) -> dict[str, Any]:
+        """The definition as it is stored, with ids for all steps and triggers.
+
+        Raises:
+            DefinitionInvalid: with every problem and its JSON pointer.
+        """
+        models = {kind: model for kind, (_, model) in cls.CONNECTOR_MAP.items()}
+        return check_definition(definition, models)
+
+    async def plan(self, workflow_id: str, version: int) -> Plan:
+        """The plan of a stored version.
+
+        Raises:
+            NotFound: there is no such version.
+            DefinitionInvalid: a connector that it uses is no longer installed.
+        """
+        key = (workflow_id, version)
+        if (plan := self._plans.get(key)) is not None:
+            return plan
+        stored = await self._catalog.version(workflow_id, version)
+        plan = make_plan(workflow_id, version, stored.definition, self.CONNECTOR_MAP)
+        self._plans[key] = plan
+        if len(self._plans) > PLANS_KEPT:
+            self._plans.popitem(last=False)
+        return plan
+
+    async def prepare(
+        self,
+        project: str,
+        workflow_id: str,
+        version: int,
+        trigger: dict[str, Any],
+        *,
+        idempotency: Idempotency | None = None,
+        by: str | None = None,
+        replay_of: str | None = None,
+        results: dict[str, dict[str, Any]] | None = None,
+    ) -> NewRun:
+        """A run that may start: its input is checked, its deadline computed.
+
+        Args:
+            trigger: the context root `trigger`; its `body` is the input.
+
+        Raises:
+            InvalidInput: the input does not meet the workflow's `input_schema`.
+        """
+        plan = await self.plan(workflow_id, version)
+        if plan.input_check is not None and (problems := plan.input_check(trigger["body"])):
+            raise InvalidInput(problems)
+        timeout = plan.timeout
+        deadline = None if timeout is None else self._tools.clock.now() + int(timeout * 1000)
+        return NewRun(
+            project,
+            workflow_id,
+            version,
+            trigger,
+            deadline,
+            idempotency=idempotency,
+            replay_of=replay_of,
+            results=results,
+            by=by,
+        )
+
+    async def execution(
+        self, claimed: Claimed, draining: Callable[[], bool] = lambda: False
+    ) -> Execution:
+        """What drives a claimed run.
+
+        Args:
+            draining: whether no further attempts are to begin, because the worker stops.
+        """
+        plan = await self.plan(claimed.run.workflow_id, claimed.run.version)
+        return Execution(claimed, plan, self._journal, self._tools, self._max_events, draining)

@@ -1,0 +1,226 @@
+-- name: start
+-- A new run, queued, or running where its worker takes it at once (epoch 1).
+INSERT INTO runs (id, project, workflow_id, version, status, epoch, worker, trigger_id,
+                  trigger_type, replay_of, created_at, started_at, due_at, deadline)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: insert_event
+INSERT INTO events (run_id, seq, at, kind, path, attempt, data) VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: add_event
+-- An event from outside the lease: numbered after the last one.
+INSERT INTO events (run_id, seq, at, kind, data)
+SELECT ?1, coalesce(max(seq), 0) + 1, ?2, ?3, ?4 FROM events WHERE run_id = ?1;
+
+-- name: hold
+-- The fence of a write that leaves the run running: a row only for the holder of the lease.
+SELECT 1 FROM runs WHERE id = ? AND epoch = ? AND status = 'running';
+
+-- name: settle
+-- The fence and the run's new status in one: no row changes for a stale worker.
+UPDATE runs SET status = ?, worker = NULL, due_at = ?, finished_at = ?, error_type = ?,
+                error_path = ?, dead_letter = ?
+WHERE id = ? AND epoch = ? AND status = 'running';
+
+-- name: queued_projects
+-- Each project that has ready runs, by hops over the index.
+WITH RECURSIVE project (id) AS (
+  SELECT min(project) FROM runs WHERE status = 'queued'
+  UNION ALL
+  SELECT (SELECT min(r.project) FROM runs r WHERE r.status = 'queued' AND r.project > project.id)
+  FROM project WHERE project.id IS NOT NULL
+)
+SELECT id FROM project WHERE id IS NOT NULL;
+
+-- name: oldest_queued
+SELECT id FROM runs WHERE status = 'queued' AND project = ? ORDER BY due_at LIMIT ?;
+
+-- name: claim
+UPDATE runs SET status = 'running', epoch = epoch + 1, worker = ?1, due_at = NULL,
+                started_at = coalesce(started_at, ?2)
+WHERE id = ?3 AND status = 'queued';
+
+-- name: due
+SELECT id FROM runs WHERE status = 'waiting' AND due_at <= ? ORDER BY due_at LIMIT ?;
+
+-- name: wake
+UPDATE runs SET status = 'queued', due_at = ? WHERE id = ? AND status = 'waiting';
+
+-- name: next_due
+SELECT min(due_at) FROM runs WHERE status = 'waiting';
+
+-- name: left_behind
+SELECT id FROM runs WHERE status = 'running' AND worker <> ? LIMIT ?;
+
+-- name: rescue
+UPDATE runs SET status = 'queued', worker = NULL, due_at = ?1
+WHERE id = ?2 AND status = 'running' AND worker <> ?3;
+
+-- name: cancel
+UPDATE runs SET status = 'cancelled', worker = NULL, due_at = NULL, finished_at = :now
+WHERE id = :id AND project = :project AND status IN ('queued', 'running', 'waiting');
+
+-- name: replay
+UPDATE runs SET dead_letter = CASE dead_letter WHEN 'open' THEN 'replayed' ELSE dead_letter END
+WHERE id = :id AND project = :project AND status IN ('succeeded', 'failed', 'cancelled');
+
+-- name: discard
+UPDATE runs SET dead_letter = 'discarded'
+WHERE id = :id AND project = :project AND dead_letter = 'open';
+
+-- name: held
+-- The runs that this worker still holds, with their epochs.
+SELECT id, epoch FROM runs WHERE status = 'running' AND worker = ?;
+
+-- name: status
+SELECT status FROM runs WHERE id = ? AND project = ?;
+
+-- name: last_seq
+SELECT coalesce(max(seq), 0) FROM events WHERE run_id = ?;
+
+-- name: probe
+INSERT INTO probe (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at;
+
+-- name: recall
+SELECT run_id, body_hash FROM idempotency WHERE scope = ? AND key = ?;
+
+-- name: remember
+INSERT INTO idempotency (scope, key, body_hash, run_id, created_at) VALUES (?, ?, ?, ?, ?);
+
+-- name: forget
+DELETE FROM idempotency WHERE (scope, key) IN
+  (SELECT scope, key FROM idempotency WHERE created_at < ? LIMIT ?);
+
+-- name: expired_runs
+SELECT id FROM runs WHERE id < ?1 AND finished_at < ?2 AND coalesce(dead_letter, '') <> 'open'
+ORDER BY id LIMIT ?3;
+
+-- name: delete_events
+DELETE FROM events WHERE run_id = ?;
+
+-- name: delete_run
+DELETE FROM runs WHERE id = ?;
+
+-- name: run
+SELECT {run_columns} FROM runs r LEFT JOIN workflows w ON w.id = r.workflow_id WHERE r.id = ?;
+
+-- name: events
+SELECT seq, at, kind, path, attempt, data FROM events WHERE run_id = ? AND seq > ? ORDER BY seq
+LIMIT ?;
+
+-- name: failure
+SELECT data FROM events WHERE run_id = ? AND kind = 'fail' ORDER BY seq DESC LIMIT 1;
+
+-- name: live_counts
+SELECT status, count(*), min(due_at) FROM runs WHERE status = 'queued'
+UNION ALL SELECT status, count(*), min(due_at) FROM runs WHERE status = 'running'
+UNION ALL SELECT status, count(*), min(due_at) FROM runs WHERE status = 'waiting';
+
+-- name: open_dead_letters
+SELECT count(*) FROM runs WHERE dead_letter = 'open';
+
+-- name: insert_workflow
+INSERT INTO workflows (id, project, name, version, active, created_at, updated_at)
+VALUES (?1, ?2, ?3, 1, ?4, ?5, ?5);
+
+-- name: insert_version
+INSERT INTO versions (workflow_id, version, definition, created_at, created_by)
+VALUES (?, ?, ?, ?, ?);
+
+-- name: revise_workflow
+UPDATE workflows SET name = ?, version = ?, updated_at = ? WHERE id = ?;
+
+-- name: latest_version
+SELECT max(version) FROM versions WHERE workflow_id = ?;
+
+-- name: absent_triggers
+UPDATE triggers SET present = 0 WHERE workflow_id = ?;
+
+-- name: upsert_trigger
+INSERT INTO triggers (workflow_id, id, type, token, present) VALUES (?, ?, ?, ?, 1)
+ON CONFLICT (workflow_id, id) DO UPDATE SET type = excluded.type, present = 1,
+  token = coalesce(triggers.token, excluded.token);
+
+-- name: activate
+UPDATE workflows SET active = ?, updated_at = ? WHERE id = ?;
+
+-- name: delete_workflow
+UPDATE workflows SET active = 0, deleted_at = ? WHERE id = ?;
+
+-- name: workflow
+SELECT id, project, name, version, active, created_at, updated_at FROM workflows
+WHERE id = ? AND project = ? AND deleted_at IS NULL;
+
+-- name: workflows
+SELECT id, project, name, version, active, created_at, updated_at FROM workflows
+WHERE project = ? AND id < ? AND deleted_at IS NULL ORDER BY id DESC LIMIT ?;
+
+-- name: workflow_named
+SELECT id FROM workflows WHERE project = ? AND name = ? AND deleted_at IS NULL;
+
+-- name: version
+SELECT workflow_id, version, definition, created_at, created_by FROM versions
+WHERE workflow_id = ? AND version = ?;
+
+-- name: versions
+SELECT workflow_id, version, definition, created_at, created_by FROM versions
+WHERE workflow_id = ? AND version < ? ORDER BY version DESC LIMIT ?;
+
+-- name: triggers
+SELECT id, type, token FROM triggers WHERE workflow_id = ? AND present ORDER BY rowid;
+
+-- name: hook
+SELECT w.project, w.id, w.version, t.id FROM triggers t JOIN workflows w ON w.id = t.workflow_id
+WHERE t.token = ? AND t.present AND w.active AND w.deleted_at IS NULL;
+
+-- name: insert_project
+INSERT INTO projects (id, name, created_at) VALUES (?, ?, ?);
+
+-- name: projects
+SELECT id, name, created_at FROM projects WHERE id > ? ORDER BY id LIMIT ?;
+
+-- name: project
+SELECT id FROM projects WHERE id = ?;
+
+-- name: project_named
+SELECT id FROM projects WHERE name = ?;
+
+-- name: project_in_use
+SELECT EXISTS (SELECT 1 FROM workflows WHERE project = ?1 AND deleted_at IS NULL)
+    OR EXISTS (SELECT 1 FROM runs WHERE project = ?1);
+
+-- name: delete_project
+DELETE FROM projects WHERE id = ?;
+
+-- name: delete_keys_of
+DELETE FROM keys WHERE project = ?;
+
+-- name: insert_key
+INSERT INTO keys (id, project, name, role, prefix, hash, created_at, created_by)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: key_by_prefix
+SELECT id, project, name, role, prefix, hash, created_at, created_by FROM keys WHERE prefix = ?;
+
+-- name: keys
+SELECT id, project, name, role, prefix, hash, created_at, created_by FROM keys
+WHERE project = ? AND id > ? ORDER BY id LIMIT ?;
+
+-- name: delete_key
+DELETE FROM keys WHERE id = ? AND project = ?;
+
+-- name: key
+SELECT id FROM keys WHERE id = ? AND project = ?;
+
+-- name: other_admins
+SELECT count(*) FROM keys WHERE project = ? AND role = 'admin' AND id <> ?;
+
+-- name: admins
+SELECT count(*) FROM keys WHERE project = ? AND role = 'admin';
+
+-- name: insert_audit
+INSERT INTO audit (id, at, project, actor, action, target, detail) VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: audit
+SELECT id, at, actor, action, target, detail FROM audit WHERE project = ? AND id < ?
+ORDER BY id DESC LIMIT ?;

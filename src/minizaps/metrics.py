@@ -1,0 +1,21 @@
+"""What is counted and timed, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Histogram
+
+RUNS_STARTED = Counter("minizaps_runs_started", "Runs accepted.", ["trigger"])
+RUNS_ENDED = Counter("minizaps_runs_ended", "Runs ended in this process.", ["status"])
+RETRIES = Counter("minizaps_retries", "Failed attempts that will be tried again.", ["type"])
+RUNS_LOST = Counter("minizaps_leases_lost", "Runs dropped because the lease was lost.")
+STEP_SECONDS = Histogram(
+    "minizaps_step_duration_seconds",
+    "How long attempts took.",
+    ["type"],
+    buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60),
+)
+COMMIT_OPERATIONS = Histogram(
+    "minizaps_commit_operations",
+    "Operations that shared one transaction.",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
+)

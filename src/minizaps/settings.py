@@ -1,0 +1,120 @@
+"""Settings: environment variables `MINIZAPS_*`, or a `.env` file in the working folder."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from minizaps.errors import Problem, SettingsInvalid
+
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+
+
+class Settings(BaseSettings):
+    """Everything that an operator can set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MINIZAPS_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    data_dir: Path = Field(Path("data"), description="The folder of the database and the keys.")
+    database_url: str = Field(
+        "", description="`sqlite:///PATH`; if left out, `minizaps.db` in the data folder."
+    )
+    host: str = Field("127.0.0.1", description="The address that the API listens on.")
+    port: int = Field(8470, ge=0, le=65535, description="The port that the API listens on.")
+    public_url: str = Field(
+        "", description="How others reach the API, for hook URLs; else `http://HOST:PORT`."
+    )
+    concurrency: int = Field(500, ge=1, le=100_000, description="Runs in flight in a worker.")
+    shutdown_grace: float = Field(
+        10.0, ge=0, description="Seconds that attempts in flight may take to end at shutdown."
+    )
+    allow_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Private networks that steps may call, as CIDR, comma-separated. "
+        "If left out: loopback while the API listens on loopback, else none.",
+    )
+    max_body_bytes: int = Field(2**20, ge=1024, description="The largest request body.")
+    max_output_bytes: int = Field(2**20, ge=1024, description="The largest output of a step.")
+    max_response_bytes: int = Field(
+        10 * 2**20, ge=1024, description="The most that is read of a response, decompressed."
+    )
+    max_events: int = Field(10_000, ge=100, description="The most events of one run.")
+    run_retention_days: float = Field(
+        30, gt=0, description="Days that ended runs are kept; dead letters stay until handled."
+    )
+    idempotency_hours: float = Field(
+        24, ge=24, description="Hours that idempotency keys are remembered."
+    )
+    log_format: Literal["text", "json"] = Field("text", description="How log lines are written.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least severe log lines that are written."
+    )
+
+    @field_validator("allow_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("allow_networks")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ip_network(network)
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: str) -> str:
+        if value and not value.startswith("sqlite:///"):
+            raise ValueError("only sqlite:///PATH is supported")
+        return value
+
+    @property
+    def database_path(self) -> Path:
+        """The file of the embedded database."""
+        if self.database_url:
+            return Path(self.database_url.removeprefix("sqlite:///"))
+        return self.data_dir / "minizaps.db"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the API listens on loopback only."""
+        return self.host in ("127.0.0.1", "::1", "localhost")
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The private networks that outgoing requests may reach."""
+        if "allow_networks" in self.model_fields_set:
+            return self.allow_networks
+        return LOOPBACK if self.loopback else ()
+
+    @property
+    def base_url(self) -> str:
+        """The URL under which others reach the API."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+
+def load_settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsInvalid: with each wrong variable's name and what is wrong with it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsInvalid(
+            [
+                Problem("MINIZAPS_" + str(e["loc"][0]).upper() if e["loc"] else "", e["msg"])
+                for e in error.errors()
+            ]
+        ) from None

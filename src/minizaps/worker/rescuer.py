@@ -1,0 +1,45 @@
+"""Duty: find runs that nobody drives, and drop those that are no longer ours."""
+
+from __future__ import annotations
+
+import asyncio
+
+from minizaps.failpoints import failpoint
+from minizaps.journal.journal import Journal
+from minizaps.worker.worker import Worker
+
+INTERVAL = 1.0
+BATCH = 1000
+
+
+class Rescuer:
+    """Compares what the journal says with what the worker drives."""
+
+    def __init__(self, journal: Journal, worker: Worker) -> None:
+        self._journal = journal
+        self._worker = worker
+        self._missing: frozenset[str] = frozenset()
+
+    async def recover(self) -> int:
+        """At start: make everything ready that a dead worker has left behind."""
+        rescued = batch = await self._journal.rescue(self._worker.name, BATCH)
+        failpoint("recovery")
+        while batch == BATCH:
+            batch = await self._journal.rescue(self._worker.name, BATCH)
+            rescued += batch
+        return rescued
+
+    async def run_once(self) -> int:
+        """Drop lost runs; rescue those that are ours but unknown at two looks in a row."""
+        driven = self._worker.held
+        held = await self._journal.held(self._worker.name)
+        for run_id in driven - held.keys():
+            self._worker.drop(run_id)
+        missing = frozenset(held.keys() - self._worker.held)
+        orphans = missing & self._missing
+        self._missing = missing
+        return await self._journal.adopt(orphans)
+
+    async def pause(self) -> None:
+        """Wait for the next look."""
+        await asyncio.sleep(INTERVAL)

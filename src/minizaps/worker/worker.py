@@ -1,0 +1,167 @@
+"""The worker: holds claimed runs and drives each in a task of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+
+from minizaps.engine.engine import WorkflowEngine
+from minizaps.engine.execution import Execution
+from minizaps.errors import JournalUnavailable, LeaseLost, MinizapsError
+from minizaps.ids import uuid7
+from minizaps.journal.claims import Room
+from minizaps.journal.journal import Journal
+from minizaps.journal.records import Change, Claimed
+from minizaps.journal.status import Kind
+from minizaps.metrics import RUNS_LOST
+
+logger = logging.getLogger("minizaps.worker")
+
+
+class Worker:
+    """Drives up to `concurrency` runs at a time.
+
+    One project takes at most four fifths of the places, so that a flood in one never keeps the
+    others waiting for a free one.
+
+    Attributes:
+        name: its id in the journal, new at every start.
+    """
+
+    def __init__(self, journal: Journal, engine: WorkflowEngine, *, concurrency: int) -> None:
+        self.name = uuid7()
+        self._journal = journal
+        self._engine = engine
+        self._concurrency = concurrency
+        self._share = concurrency - concurrency // 5
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._reserved = 0
+        self._held: Counter[str] = Counter()
+        self._draining = False
+        self._last_project = ""
+        self.place_free = asyncio.Event()
+        journal.on_cancel = self.drop
+
+    @property
+    def room(self) -> Room:
+        """What the worker has room for now."""
+        limit = 0 if self._draining else self._concurrency - len(self._tasks) - self._reserved
+        return Room(max(0, limit), self._share, dict(self._held), self._last_project)
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The ids of the runs that it drives."""
+        return frozenset(self._tasks)
+
+    def reserve(self, project: str) -> bool:
+        """Keep a place for a run that is about to start here; False if it has to queue.
+
+        A run never overtakes queued ones: while there may be some, all queue.
+        """
+        free = self._concurrency - len(self._tasks) - self._reserved > 0
+        if self._draining or not free or self._journal.ready.is_set():
+            return False
+        if self._held[project] >= self._share:
+            return False
+        self._reserved += 1
+        return True
+
+    def fill(self, claimed: Claimed | None) -> None:
+        """Use a reserved place, or give it back."""
+        self._reserved -= 1
+        if claimed is not None:
+            self.take(claimed)
+
+    def take(self, claimed: Claimed) -> None:
+        """Drive a claimed run."""
+        run = claimed.run
+        self._held[run.project] += 1
+        self._last_project = run.project
+        task = asyncio.create_task(self._drive(claimed))
+        self._tasks[run.id] = task
+        task.add_done_callback(lambda done: self._put_down(done, run.id, run.project))
+
+    def drop(self, run_id: str) -> None:
+        """Stop driving a run that has ended or is another's."""
+        if (task := self._tasks.get(run_id)) is not None:
+            task.cancel()
+
+    async def run_once(self) -> int:
+        """Claim what there is room for; return how many runs that were."""
+        room = self.room
+        if not room.limit:
+            return 0
+        claimed = await self._journal.claim(self.name, room)
+        for run in claimed:
+            self.take(run)
+        return len(claimed)
+
+    async def settle(self) -> None:
+        """Wait until no run is being driven."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+
+    async def drain(self, grace: float) -> None:
+        """Begin no more attempts, wait for those in flight, then give back what is left.
+
+        Args:
+            grace: seconds that attempts may still take.
+        """
+        self._draining = True
+        for patience in (grace, 5.0):
+            if self._tasks:
+                await asyncio.wait(list(self._tasks.values()), timeout=patience)
+            for task in self._tasks.values():
+                task.cancel()
+        await self.settle()
+
+    def _put_down(self, task: asyncio.Task[None], run_id: str, project: str) -> None:
+        if self._tasks.get(run_id) is task:
+            del self._tasks[run_id]
+        at_share = self._held[project] >= self._share
+        self._held[project] -= 1
+        if not self._held[project]:
+            del self._held[project]
+        if at_share or len(self._tasks) + 1 >= self._concurrency:
+            self._journal.ready.set()
+        self.place_free.set()
+
+    async def _drive(self, claimed: Claimed) -> None:
+        run_id = claimed.run.id
+        try:
+            execution = await self._engine.execution(claimed, lambda: self._draining)
+        except MinizapsError as error:
+            await self._fail(claimed, "definition", error)
+            return
+        try:
+            await execution.drive()
+        except LeaseLost as error:
+            RUNS_LOST.inc()
+            logger.info("dropped: %s", error)
+        except JournalUnavailable as error:
+            logger.warning("run %s left as it was: %s", run_id, error)
+        except asyncio.CancelledError:
+            if self._draining:
+                await self._release(run_id, execution)
+        except Exception as error:
+            logger.exception("run %s", run_id)
+            await self._fail(claimed, "internal", error)
+
+    async def _release(self, run_id: str, execution: Execution) -> None:
+        try:
+            await execution.release()
+        except MinizapsError as error:
+            logger.info("run %s not given back: %s", run_id, error)
+
+    async def _fail(self, claimed: Claimed, kind: str, error: Exception) -> None:
+        """End a run that cannot be driven, so that a person sees it."""
+        run_id = claimed.run.id
+        seq = await self._journal.last_seq(run_id)
+        facts = {"error": {"type": kind, "message": f"{type(error).__name__}: {error}"}}
+        now = self._journal.now()
+        try:
+            change = Change(Kind.FAIL, now, data=facts)
+            await self._journal.append(run_id, claimed.epoch, seq, [change])
+        except LeaseLost:
+            logger.info("run %s ended meanwhile", run_id)

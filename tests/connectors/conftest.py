@@ -1,0 +1,49 @@
+"""What an attempt is given, with a real client and a clock that stands still."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from minizaps.connectors.base import Context
+from minizaps.connectors.outbound import HttpClient
+
+NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def context() -> AsyncIterator[Context]:
+    async with HttpClient(allow_networks=["127.0.0.0/8"]) as http:
+        yield Context(
+            data={},
+            run_id="run",
+            path="send",
+            attempt=1,
+            idempotency_key="key-of-this-step",
+            http=http,
+            logger=logging.getLogger("test"),
+            now=lambda: NOW,
+        )
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Callable[[Any], Awaitable[str]]]:
+    """Starts a server with one handler for everything; answers its address."""
+    async with AsyncExitStack() as stack:
+
+        async def start(handler: Any) -> str:
+            app = web.Application()
+            app.router.add_route("*", "/{path:.*}", handler)
+            runner = web.AppRunner(app)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            return f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+        yield start
