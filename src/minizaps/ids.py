@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import random
 import secrets
 import time
+
+# Ids are no secrets; the system's generator would cost a system call an id.
+_random = random.Random(secrets.token_bytes(32))
 
 
 def uuid7(ms: int | None = None) -> str:
@@ -14,7 +17,7 @@ def uuid7(ms: int | None = None) -> str:
         ms: milliseconds since 1970, the machine's clock if left out.
     """
     ms = time.time_ns() // 1_000_000 if ms is None else ms
-    tail = int.from_bytes(os.urandom(10))
+    tail = _random.getrandbits(80)
     number = (
         (ms & 0xFFFF_FFFF_FFFF) << 80
         | 0x7 << 76

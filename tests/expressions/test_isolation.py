@@ -1,10 +1,12 @@
 """An expression reaches nothing but the JSON in its scope, and changes nothing."""
 
+import contextlib
 import copy
 
 import pytest
 
 from minizaps.definition.expressions import compile_template
+from minizaps.definition.expressions.filters import FILTERS
 from minizaps.errors import ExpressionError, ExpressionSyntaxError
 
 SCOPE = {"x": {"a": [1, 2]}, "s": "text", "items": [3, 1, 2], "n": 5, "$now": "2026-01-01"}
@@ -122,3 +124,27 @@ def test_data_is_never_evaluated():
     assert compile_template("{{ a }}").render(scope) == "{{ b }}"
     assert compile_template("{{ a }}{{ b }}").render(scope) == "{{ b }}{{ a }}"
     assert compile_template("{{ '{{ a }}' ~ b }}").render(scope) == "{{ a }}{{ a }}"
+
+
+_ODD = ["\ud800", float("nan"), float("inf"), 10**5000, (1, 2), b"x", {1: 2}, Secret(), [Secret()]]
+
+
+@pytest.mark.parametrize("name", list(FILTERS))
+@pytest.mark.parametrize("odd", _ODD, ids=lambda odd: type(odd).__name__)
+def test_values_that_are_no_json_do_no_harm(name, odd):
+    scope = {"o": odd, "s": "text"}
+    arguments = ["'x'"] * FILTERS[name].required
+    odd_arguments = ["o"] * len(FILTERS[name].parameters)
+    for source in (
+        f"{{{{ o | {name}({', '.join(arguments)}) }}}}",
+        f"{{{{ [o] | {name}({', '.join(arguments)}) }}}}",
+        f"{{{{ s | {name}({', '.join(odd_arguments)}) }}}}",
+        f"{{{{ [s, o] | {name}({', '.join(odd_arguments)}) }}}}",
+        f"{{{{ [o ~ o, o + o, o < o, o in o, o == o, -o, o[o], o[:o]] | {name} }}}}",
+        "{{ o }}!",
+        "{{ o < 1 }}",
+        "{{ o ** 2 }}",
+        "{{ 1.5 + o }}",
+    ):
+        with contextlib.suppress(ExpressionError, ExpressionSyntaxError):
+            compile_template(source).render(scope)

@@ -48,6 +48,7 @@ CASES = [
     ("a.b.c.d | default(1)", 1),
     ("a.list[5][5] | default(1)", 1),
     ("a['x' ~ 'y'].z | default(1)", 1),
+    ("a.x[1:] | default([])", []),
     ("(a.x if true else a.y) | default(1)", 1),
     ("a.x | default(a.y | default(a.b.c))", 1),
     ("a.x | default", ""),

@@ -8,9 +8,7 @@ from collections import OrderedDict
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from minizaps.api.problems import HttpProblem, problem_of
@@ -22,6 +20,7 @@ from minizaps.journal.records import Hook, Idempotency
 PREFIX = "/hooks/"
 REMEMBERED = 1.0  # seconds that a token's lead is believed without another look
 MOST_REMEMBERED = 10_000
+_HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _HIDDEN = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
@@ -34,33 +33,37 @@ class Hooks:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            response = await self._answer(Request(scope, receive))
+            run_id = await self._start(scope, receive)
         except Exception as error:
-            response = problem_of(error)
-        await response(scope, receive, send)
+            await problem_of(error)(scope, receive, send)
+            return
+        body = b'{"run_id":"%s"}' % run_id.encode()
+        headers = [*_HEADERS, (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 202, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, request: Request) -> Response:
-        hook = await self._find(request.url.path[len(PREFIX) :])
+    async def _start(self, scope: Scope, receive: Receive) -> str:
+        hook = await self._find(scope["path"][len(PREFIX) :])
         if hook is None:
             raise NotFound("no active workflow has this hook")
-        raw = await request.body()
-        headers = {k: v for k, v in request.headers.items() if k not in _HIDDEN}
+        raw = await _read(receive)
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        query = scope["query_string"].decode("latin-1")
+        trigger = {
+            "id": hook.trigger_id,
+            "type": "webhook",
+            "body": _parse(raw, headers.get("content-type", "")),
+            "headers": {k: v for k, v in headers.items() if k not in _HIDDEN},
+            "query": _fields(query) if query else {},
+        }
         new = await self._app.engine.prepare(
             hook.project,
             hook.workflow_id,
             hook.version,
-            {
-                "id": hook.trigger_id,
-                "type": "webhook",
-                "body": _parse(raw, headers.get("content-type", "")),
-                "headers": headers,
-                "query": _fields(request.url.query) if request.url.query else {},
-            },
+            trigger,
             idempotency=_idempotency(hook, headers, raw),
         )
-        started = await self._app.start(new)
-        body = orjson.dumps({"run_id": started.run_id})
-        return Response(body, 202, media_type="application/json")
+        return (await self._app.start(new)).run_id
 
     async def _find(self, token: str) -> Hook | None:
         revision = self._app.catalog.revision
@@ -71,6 +74,17 @@ class Hooks:
             if len(self._known) > MOST_REMEMBERED:
                 self._known.popitem(last=False)
         return hook
+
+
+async def _read(receive: Receive) -> bytes:
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
 
 
 def _parse(raw: bytes, content_type: str) -> Any:

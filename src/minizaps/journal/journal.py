@@ -108,17 +108,18 @@ class Journal:
         self.ready.clear()
         if not await self._db.rows("queued_projects"):
             return []
-        ids = await self._db.write(lambda db: self._claim(db, worker, room, now))
-        if len(ids) == room.limit:
+        claimed = await self._db.write(lambda db: self._claim(db, worker, room, now))
+        if len(claimed) == room.limit:
             self.ready.set()
-        return await self._db.read(lambda db: [self._load(db, run_id) for run_id in ids])
+        return claimed
 
-    def _claim(self, db: apsw.Connection, worker: str, room: Room, now: int) -> list[str]:
-        ids = choose(db, self._q, room)
-        for run_id in ids:
+    def _claim(self, db: apsw.Connection, worker: str, room: Room, now: int) -> list[Claimed]:
+        claimed = []
+        for run_id in choose(db, self._q, room):
             db.execute(self._q["claim"], (worker, now, run_id))
             self._add(db, run_id, now, Kind.CLAIM, {"worker": worker})
-        return ids
+            claimed.append(self._load(db, run_id))
+        return claimed
 
     async def append(self, run_id: str, epoch: int, seq: int, changes: Sequence[Change]) -> int:
         """Write what the holder of a lease did; the last change decides the run's status.

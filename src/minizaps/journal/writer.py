@@ -1,11 +1,17 @@
-"""Group commit: one thread writes, and all that is ready together is one transaction."""
+"""Group commit: all that is ready together is one transaction.
+
+The statements run on the event loop, a few microseconds each; only COMMIT, which waits for the
+disk, runs in a thread. A thread for the statements too would take and give back the interpreter's
+lock at each of them, and wait for it behind a busy loop.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
+import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -17,7 +23,9 @@ from minizaps.failpoints import failpoint
 from minizaps.metrics import COMMIT_OPERATIONS
 
 T = TypeVar("T")
-LARGEST_BATCH = 1000
+LONGEST_BATCH = 0.005  # seconds of statements, after which a batch is closed
+BUSY = 5.0  # seconds that another process may hold the write lock
+BUSY_PAUSE = 0.002
 
 
 @dataclass(slots=True)
@@ -32,88 +40,103 @@ class Writer:
     """Runs write operations in batches, each batch one durable transaction.
 
     An operation is a function of the connection. It raises a MinizapsError only before its first
-    statement that writes; any other error undoes the whole batch, whose operations then run again,
-    each in a transaction of its own, so that only the guilty one fails.
+    statement that changes something; any other error undoes the whole batch, whose operations then
+    run again, each in a transaction of its own, so that only the guilty one fails.
     """
 
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
-        self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
-        self._loop = asyncio.get_running_loop()
+        self._db.set_busy_timeout(0)
+        self._pending: deque[_Write] = deque()
+        self._wanted = asyncio.Event()
         self._closed = False
-        self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
-        self._thread.start()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal-commit")
+        self._task = asyncio.create_task(self._run())
 
     async def write(self, operation: Callable[[apsw.Connection], T]) -> T:
         """Run `operation`; return its result once its commit is on disk."""
         if self._closed:
             raise JournalUnavailable("the journal is closed")
-        future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put(_Write(operation, future))
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._pending.append(_Write(operation, future))
+        self._wanted.set()
         return await future
 
     async def close(self) -> None:
-        """Finish what was handed in, then stop the thread."""
+        """Finish what was handed in."""
         self._closed = True
-        self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
+        self._wanted.set()
+        await self._task
+        self._thread.shutdown()
         self._db.close()
 
-    def _run(self) -> None:
-        while (write := self._queue.get()) is not None:
-            batch = [write]
-            more = True
-            while more and len(batch) < LARGEST_BATCH:
-                try:
-                    following = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if following is None:
-                    self._queue.put(None)
-                    more = False
-                else:
-                    batch.append(following)
-            self._commit(batch)
-            self._loop.call_soon_threadsafe(self._answer, batch)
+    async def _run(self) -> None:
+        while self._pending or not self._closed:
+            await self._wanted.wait()
+            self._wanted.clear()
+            while self._pending:
+                await self._commit(self._pending)
 
-    def _commit(self, batch: list[_Write]) -> None:
+    async def _commit(self, pending: deque[_Write]) -> None:
+        """One transaction with as many of the pending writes as fit into a batch."""
+        batch: list[_Write] = []
         try:
-            self._transact(batch)
+            await self._begin()
+            self._execute(pending, batch)
+            failpoint("commit.before")
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._end)
+            failpoint("commit.after")
         except Exception as error:
             self._roll_back()
-            if len(batch) == 1 or isinstance(error, _UNAVAILABLE):
+            batch = batch or [pending.popleft()]
+            if len(batch) > 1 and not isinstance(error, _UNAVAILABLE):
                 for write in batch:
-                    write.error = _explain(error)
-            else:
-                for write in batch:
-                    self._commit([write])
+                    await self._commit(deque([write]))
+                return
+            for write in batch:
+                write.error = _explain(error)
+        COMMIT_OPERATIONS.observe(len(batch))
+        _answer(batch)
 
-    def _transact(self, batch: list[_Write]) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-        for write in batch:
+    async def _begin(self) -> None:
+        deadline = time.monotonic() + BUSY
+        while True:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                return
+            except apsw.BusyError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(BUSY_PAUSE)
+
+    def _execute(self, pending: deque[_Write], batch: list[_Write]) -> None:
+        end = time.perf_counter() + LONGEST_BATCH
+        while pending and time.perf_counter() < end:
+            write = pending.popleft()
+            batch.append(write)
             try:
                 write.result = write.operation(self._db)
                 write.error = None
             except MinizapsError as error:
                 write.error = error
-        failpoint("commit.before")
+
+    def _end(self) -> None:
         self._db.execute("COMMIT")
-        failpoint("commit.after")
 
     def _roll_back(self) -> None:
         with suppress(apsw.Error):
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
-    def _answer(self, batch: list[_Write]) -> None:
-        COMMIT_OPERATIONS.observe(len(batch))
-        for write in batch:
-            if write.future.cancelled():
-                continue
-            if write.error is not None:
-                write.future.set_exception(write.error)
-            else:
-                write.future.set_result(write.result)
+
+def _answer(batch: list[_Write]) -> None:
+    for write in batch:
+        if write.future.cancelled():
+            continue
+        if write.error is not None:
+            write.future.set_exception(write.error)
+        else:
+            write.future.set_result(write.result)
 
 
 _UNAVAILABLE = (

@@ -7,6 +7,7 @@ from typing import Any
 
 from minizaps.definition.expressions.budget import Budget, Refused
 from minizaps.definition.expressions.paths import MISSING, absent, item
+from minizaps.definition.expressions.values import number
 
 _MOST_KEYS = 16
 
@@ -14,7 +15,7 @@ _MOST_KEYS = 16
 def keys_of(attribute: Any) -> list[str | int]:
     """The keys of an attribute: 'a.b.0' is a, b and the first item."""
     if type(attribute) is int:
-        return [attribute]
+        return [number(attribute)]
     if type(attribute) is not str or not 0 < len(attribute) <= 256:
         raise Refused("needs a name as attribute, such as 'price' or 'address.city'")
     keys = attribute.split(".")

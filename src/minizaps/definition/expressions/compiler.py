@@ -52,7 +52,7 @@ class Compiler:
             case nodes.Index():
                 return self._index(node)
             case nodes.Slice():
-                return self._slice(node)
+                return self._slice(node, soft=False)
             case nodes.Unary():
                 return self._unary(node)
             case nodes.Binary():
@@ -83,6 +83,8 @@ class Compiler:
             case nodes.Index():
                 owner, key = self.compile(node.owner, soft=True), self.compile(node.key)
                 return lambda scope, budget: paths.item(owner(scope, budget), key(scope, budget))
+            case nodes.Slice():
+                return self._slice(node, soft=True)
             case nodes.Choice():
                 return self._choice(node, soft=True)
             case nodes.Filtered(name="first" | "last" | "min" | "max"):
@@ -114,14 +116,16 @@ class Compiler:
 
         return evaluate
 
-    def _slice(self, node: nodes.Slice) -> Evaluate:
-        owner = self.compile(node.owner)
+    def _slice(self, node: nodes.Slice, *, soft: bool) -> Evaluate:
+        owner = self.compile(node.owner, soft=soft)
         start = _constant(None) if node.start is None else self.compile(node.start)
         stop = _constant(None) if node.stop is None else self.compile(node.stop)
         source, at = self.source, node.at
 
         def evaluate(scope: Scope, budget: Budget) -> Any:
             whole = owner(scope, budget)
+            if whole is MISSING:
+                return MISSING
             first, last = start(scope, budget), stop(scope, budget)
             try:
                 return paths.slice_of(whole, first, last, budget)

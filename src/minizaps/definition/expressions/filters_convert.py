@@ -13,6 +13,7 @@ import orjson
 from minizaps.definition.expressions.budget import PIECE_ROOM, Budget, Refused
 from minizaps.definition.expressions.values import (
     argument_int,
+    argument_text,
     json_of,
     need_number,
     need_text,
@@ -37,7 +38,7 @@ def int_(budget: Budget, value: Any, default: Any = _REQUIRED) -> Any:
     found = _number_of(value)
     if found is None:
         return _fallback("a whole number", value, default)
-    return number(int(found))
+    return number(found if type(found) is int else int(number(float(found))))
 
 
 def float_(budget: Budget, value: Any, default: Any = _REQUIRED) -> Any:
@@ -94,7 +95,7 @@ def round_(budget: Budget, value: Any, precision: Any = 0, method: Any = "common
     """The number with at most `precision` decimals: a half goes up (away from zero)."""
     value = need_number(value)
     digits = argument_int(precision, "precision", -15, 15)
-    if method not in _ROUNDING:
+    if argument_text(method, "method") not in _ROUNDING:
         raise Refused(f"needs 'common', 'ceil' or 'floor' as method, not {shown(method)}")
     if type(value) is int and digits >= 0:
         return value

@@ -20,7 +20,7 @@ def urlencode(budget: Budget, value: Any) -> str:
     """The text for a place in a URL; an object as a query (a=1&b=2)."""
     if type(value) is dict:
         budget.items(len(value))
-        pairs = {key: text_of(each, budget) for key, each in value.items()}
+        pairs = {need_text(key): text_of(each, budget) for key, each in value.items()}
         size = sum(len(utf8(key)) + len(utf8(each)) + 2 for key, each in pairs.items())
         budget.text(size * 3)
         budget.spend(size)

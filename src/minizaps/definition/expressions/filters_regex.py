@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any
 
 import re2
@@ -20,7 +19,7 @@ from minizaps.definition.expressions.values import (
 
 MAX_PATTERN = 1000  # characters
 MAX_PROGRAM = 2000  # instructions that RE2 makes of a pattern
-_MEMORY = 2 << 20
+_MEMORY = 1 << 20
 _MATCH_STEPS = 60
 _SMALL = 16  # instructions: RE2 then always finds room for its fast automaton
 _GROUP = re.compile(r"\\(?:([0-9]{1,2})|g<(\w{1,32})>|(\\))")
@@ -98,22 +97,19 @@ def _pattern(budget: Budget, pattern: Any) -> Any:
     return compiled
 
 
-@lru_cache(maxsize=32)
 def _compile(pattern: str) -> Any:
-    """The compiled pattern, or what is wrong with it."""
+    """The compiled pattern (RE2 keeps the latest 128), or what is wrong with it."""
     options = re2.Options()
     options.log_errors = False
     options.max_mem = _MEMORY
     try:
-        compiled = re2._Regexp(pattern, options)
+        compiled = re2.compile(pattern, options)
     except UnicodeEncodeError:
         return "it has half a character (a lone surrogate)"
     except re2.error as error:
         message = error.args[0]
         return message.decode(errors="replace") if isinstance(message, bytes) else str(message)
-    if compiled.programsize > MAX_PROGRAM:
-        return "it is too large"
-    return compiled
+    return compiled if compiled.programsize <= MAX_PROGRAM else "it is too large"
 
 
 def _matches(budget: Budget, compiled: Any, text: str) -> Iterator[Any]:

@@ -42,7 +42,9 @@ def shown(value: Any) -> str:
     """A short form of a value for messages."""
     if type(value) is str:
         return repr(value if len(value) <= 40 else value[:37] + "...")
-    return repr(value) if type(value) in (int, float) else name_of(value)
+    if type(value) is float or (type(value) is int and MIN_INT <= value <= MAX_INT):
+        return repr(value)
+    return name_of(value)
 
 
 def number(value: Any) -> Any:

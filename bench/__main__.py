@@ -1,0 +1,71 @@
+"""`python -m bench`: measure Mini-Zaps, print one table."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import uvloop
+
+from bench import workloads
+from bench.options import QUICK, Options
+from bench.processes import disk_folder, machine
+from bench.table import Row, render
+
+Measure = Callable[[Path, Options], Awaitable[list[Row]]]
+PEERS = ("n8n", "windmill", "temporal", "node-red", "kestra", "hatchet", "restate-server")
+MEASURES: dict[str, Measure] = {
+    "W1": partial(workloads.measure, "W1"),
+    "W2": partial(workloads.measure, "W2"),
+}
+
+
+async def bench(chosen: list[str], options: Options) -> list[Row]:
+    """Measure what was chosen, one after the other."""
+    rows: list[Row] = []
+    for name in chosen:
+        began = time.monotonic()
+        folder = disk_folder()
+        try:
+            rows += await MEASURES[name](folder, options)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        print(f"{name}: measured in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    return rows
+
+
+def main() -> None:
+    """Read the arguments, measure, print the table."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="everything small: a smoke test")
+    parser.add_argument("--only", help="some of " + ",".join(MEASURES))
+    parser.add_argument("--seconds", type=float, help="of full load, a repetition")
+    parser.add_argument("--repeat", type=int, help="repetitions")
+    arguments = parser.parse_args()
+    chosen = arguments.only.split(",") if arguments.only else list(MEASURES)
+    if unknown := set(chosen) - set(MEASURES):
+        parser.error(f"no workload {', '.join(sorted(unknown))}")
+    given = {k: v for k in ("seconds", "repeat") if (v := getattr(arguments, k)) is not None}
+    options = replace(QUICK if arguments.quick else Options(), **given)
+    rows = uvloop.run(bench(chosen, options))
+    print(f"\n{machine()}; median and spread of {options.repeat}, taken in turns\n")
+    print(render(rows))
+    print(f"\n{peers()}")
+
+
+def peers() -> str:
+    """Which others could be measured here."""
+    found = [name for name in PEERS if shutil.which(name)]
+    if found:
+        return f"Peers installed here, not measured: {', '.join(found)}."
+    return f"Peers: none is installed ({', '.join(PEERS)}), none was measured."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""How much is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Sizes and times of all measurements.
+
+    Attributes:
+        repeat: how often each measurement is taken.
+        seconds: of full load, a repetition.
+        latency_seconds: of steady low load, a repetition.
+        warm_up: seconds of load before the first repetition.
+        waiting: runs that wait.
+        waking: runs that wake in the same second.
+        many: ended runs in the large database.
+        listings: how often the list of runs is read.
+    """
+
+    repeat: int = 3
+    seconds: float = 5.0
+    latency_seconds: float = 10.0
+    warm_up: float = 1.0
+    waiting: int = 100_000
+    waking: int = 10_000
+    many: int = 1_000_000
+    listings: int = 500
+
+
+QUICK = Options(
+    repeat=1,
+    seconds=1.0,
+    latency_seconds=1.0,
+    warm_up=0.3,
+    waiting=2_000,
+    waking=500,
+    many=20_000,
+    listings=50,
+)

@@ -1,0 +1,102 @@
+"""Child processes: started, watched through /proc, and stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TICKS = os.sysconf("SC_CLK_TCK")
+IN_MEMORY = frozenset({"tmpfs", "ramfs"})
+
+
+class Child:
+    """A child process whose output goes to a file."""
+
+    def __init__(self, command: list[str], output: Path, *, env: dict[str, str], cwd: Path) -> None:
+        self.output = output
+        with output.open("ab") as sink:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=env, cwd=cwd
+            )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def check(self) -> None:
+        """Fail if it has ended by itself."""
+        if (code := self._process.poll()) is not None:
+            text = self.output.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"a process ended with code {code}:\n{text}")
+
+    def cpu(self) -> float:
+        """Seconds of user and system time so far, of all its threads."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def memory(self, field: str) -> float:
+        """Memory in MiB: `VmRSS` now, `VmHWM` at most so far."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) / 1024
+        raise RuntimeError(f"no {field} of process {self.pid}")
+
+    def stop(self) -> None:
+        """Ask it to stop; insist after a while."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(30)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+
+def start_module(module: str, *arguments: str, folder: Path) -> Child:
+    """Run `python -m module` from the repository's root."""
+    command = [sys.executable, "-m", module, *arguments]
+    return Child(command, folder / f"{module}.log", env=plain_environment(), cwd=ROOT)
+
+
+def plain_environment(**settings: str) -> dict[str, str]:
+    """The environment without any MINIZAPS_* setting but the given ones."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("MINIZAPS_")}
+    return kept | {f"MINIZAPS_{name}": value for name, value in settings.items()}
+
+
+def free_port() -> int:
+    """A port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def disk_folder() -> Path:
+    """A new temporary folder on a real disk."""
+    for parent in (Path(tempfile.gettempdir()), ROOT.parent):
+        if _file_system(parent) not in IN_MEMORY and os.access(parent, os.W_OK):
+            return Path(tempfile.mkdtemp(prefix="minizaps-bench-", dir=parent))
+    raise RuntimeError("no writable folder on a disk: set TMPDIR")
+
+
+def _file_system(path: Path) -> str:
+    """The type of the file system that a folder is on."""
+    best, kind = "", ""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, mount, mount_kind, *_ = line.split()
+        if path.resolve().is_relative_to(mount) and len(mount) >= len(best):
+            best, kind = mount, mount_kind
+    return kind
+
+
+def machine() -> str:
+    """The machine, by its cores and its memory."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"{len(os.sched_getaffinity(0))} cores, {total / 2**30:.0f} GiB of memory"

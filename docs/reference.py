@@ -1,0 +1,158 @@
+"""The reference parts: settings, the definition's fields, limits, and a page per connector."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from docs.fields import field_rows, field_table
+from docs.markdown import code, fenced, table
+
+from minizaps import BaseConnector, ConnectorConfig, WorkflowEngine
+from minizaps.definition import workflow
+from minizaps.definition.durations import LONGEST
+from minizaps.definition.strict_json import DEEPEST
+from minizaps.engine.planner import MOST_INTERRUPTIONS
+from minizaps.engine.retry import LONGEST_RETRY_AFTER
+from minizaps.settings import Settings
+
+EXAMPLES = Path(__file__).parent / "connectors" / "examples"
+MADE = "<!-- Made by `make docs` from the code: change it there. -->"
+
+
+def settings_table() -> str:
+    """Every setting, as its environment variable."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        shown = "" if default in ("", ()) else code(default)
+        rows.append([code(f"MINIZAPS_{name.upper()}"), shown, field.description or ""])
+    return table(["variable", "default", "meaning"], rows)
+
+
+def definition_fields() -> str:
+    """The models of a definition, each with its table."""
+    parts = []
+    for model, where in (
+        (workflow.Definition, "the whole definition"),
+        (workflow.Trigger, "an entry of `triggers`"),
+        (workflow.Step, "an entry of `steps`"),
+        (workflow.RetryPolicy, "a step's `retry`"),
+        (workflow.OnError, "a step's `on_error` with steps"),
+    ):
+        default = "the connector's" if model is workflow.RetryPolicy else None
+        described = inspect.cleandoc(model.__doc__ or "").split("\n\n")[0]
+        heading = f"### {model.__name__}: {where}"
+        parts += [heading, described, field_table(model, default=default)]
+    return "\n\n".join(parts)
+
+
+def limits_table() -> str:
+    """Every limit that an author can meet."""
+    fields = Settings.model_fields
+    trigger_list = next(m for m in workflow.Definition.model_fields["triggers"].metadata)
+    rows = [
+        ["a definition", f"{workflow.LARGEST_DEFINITION // 1024} KiB of JSON", ""],
+        ["steps of a definition, nested ones too", f"{workflow.MOST_STEPS}", ""],
+        ["triggers of a definition", f"{trigger_list.max_length}", ""],
+        ["nesting of JSON", f"{DEEPEST} levels", ""],
+        ["an id", code(workflow.ID_PATTERN), ""],
+        ["a duration", f"{LONGEST / 86400 / 366:.0f} years", ""],
+        ["a `Retry-After` that is waited for", f"{LONGEST_RETRY_AFTER / 3600:.0f} hours", ""],
+        ["interruptions of a step by its worker's death", f"{MOST_INTERRUPTIONS}", ""],
+    ]
+    for name, what in (
+        ("max_body_bytes", "a request body, a hook's too"),
+        ("max_output_bytes", "a step's output, as JSON"),
+        ("max_response_bytes", "a response that a step reads"),
+        ("max_events", "events of a run"),
+    ):
+        default = fields[name].default
+        size = f"{default // 2**20} MiB" if name.endswith("bytes") else f"{default:,}"
+        rows.append([what, size, code(f"MINIZAPS_{name.upper()}")])
+    return table(["limit of", "is", "setting"], rows)
+
+
+def connector_pages() -> dict[str, str]:
+    """A page for each entry of CONNECTOR_MAP, by its file's name."""
+    return {f"{kind}.md": connector_page(str(kind), *e) for kind, e in _connectors().items()}
+
+
+def connector_index() -> str:
+    """The list of the connectors."""
+    rows = [
+        [f"[{kind}]({kind}.md)", connector.description()]
+        for kind, (connector, _) in sorted(_connectors().items())
+    ]
+    more = "To make one of your own, see [write-a-connector.md](../write-a-connector.md)."
+    return "\n\n".join(["# Connectors", MADE, table(["type", "what it does"], rows), more]) + "\n"
+
+
+def connector_page(
+    kind: str, connector: type[BaseConnector[Any]], model: type[ConnectorConfig]
+) -> str:
+    """What a connector does, its facts, its fields and an example."""
+    described = inspect.cleandoc(connector.__doc__ or "")
+    parts = [
+        f"# {kind}",
+        MADE,
+        described,
+        "## Config",
+        inspect.cleandoc(model.__doc__ or "").split("\n\n")[0],
+        field_table(model),
+        *_nested(model),
+        "## Facts",
+        table(["fact", "value", "meaning"], _facts(connector)),
+        "## Example",
+        fenced((EXAMPLES / f"{kind}.json").read_text(), "json"),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _nested(model: type[ConnectorConfig]) -> list[str]:
+    parts = []
+    for name, schema in model.model_json_schema().get("$defs", {}).items():
+        found = next(m for m in ConnectorConfig.__subclasses__() if m.__name__ == name)
+        described = schema.get("description", "").split("\n\n")[0]
+        rows = table(["field", "type", "default", "meaning"], field_rows(found))
+        parts += [f"### {name}", described, rows]
+    return parts
+
+
+def _facts(connector: type[BaseConnector[Any]]) -> list[list[str]]:
+    retry = connector.retry
+    waits = (
+        f"{retry.max_attempts} attempts; waits of up to {retry.delay:g} s, each up to "
+        f"{retry.backoff:g} times longer, {retry.max_delay:g} s at most"
+    )
+    return [
+        [
+            "idempotent",
+            _yes(connector.idempotent),
+            "an attempt that was cut off is run again with the same idempotency key"
+            if connector.idempotent
+            else "an attempt that was cut off fails the run as `outcome_unknown`",
+        ],
+        [
+            "pure",
+            _yes(connector.pure),
+            "it has no effect outside the run"
+            if connector.pure
+            else "each attempt is in the journal before it begins",
+        ],
+        ["timeout", f"{connector.timeout:g} s", "for one attempt, unless the step says otherwise"],
+        [
+            "retry",
+            "none" if retry.max_attempts == 1 else waits,
+            "unless the step says otherwise",
+        ],
+    ]
+
+
+def _yes(fact: bool) -> str:
+    return "yes" if fact else "no"
+
+
+def _connectors() -> dict[str, tuple[type[BaseConnector[Any]], type[ConnectorConfig]]]:
+    return {str(kind): entry for kind, entry in WorkflowEngine.CONNECTOR_MAP.items()}

@@ -1,0 +1,147 @@
+"""The three logs: what the client was told, what the sink was called, what the journal says."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+
+@dataclass
+class Post:
+    """One run that the client asked for, by one door, perhaps several times.
+
+    Attributes:
+        key: the `webhook-id` or `Idempotency-Key`; None where it was sent without one.
+        run_ids: the run id of each 2xx.
+        refusals: answers that were not 2xx.
+    """
+
+    token: str
+    workflow: str
+    door: str
+    key: str | None
+    delay: float
+    sent: int = 0
+    run_ids: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """One cancellation that was acknowledged."""
+
+    run_id: str
+    door: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call that the sink got; `at` in milliseconds."""
+
+    at: int
+    run: str
+    step: str
+    call: int
+    attempt: str | None
+    key: str | None
+    status: int
+
+
+@dataclass
+class Life:
+    """One server process, from its start to its end; times in milliseconds."""
+
+    spawned: int
+    failpoint: str | None = None
+    ready: int | None = None
+    ended: int = 0
+    how: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event of the journal."""
+
+    seq: int
+    at: int
+    kind: str
+    path: str | None = None
+    attempt: int | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the journal: its row and its events."""
+
+    id: str
+    workflow: str
+    status: str
+    epoch: int
+    finished_at: int | None
+    error_type: str | None
+    dead_letter: str | None
+    events: tuple[Event, ...]
+
+    def of(self, *kinds: str, path: str | None = None) -> list[Event]:
+        """The events of these kinds (of one step)."""
+        return [e for e in self.events if e.kind in kinds and path in (None, e.path)]
+
+
+@dataclass
+class Evidence:
+    """All that the checker looks at."""
+
+    posts: list[Post]
+    cancels: list[Cancel]
+    calls: list[Call]
+    lives: list[Life]
+    runs: dict[str, Run]
+
+    def calls_by_step(self) -> dict[tuple[str, str], list[Call]]:
+        """The calls of each run's step, in their order."""
+        found: dict[tuple[str, str], list[Call]] = defaultdict(list)
+        for call in sorted(self.calls, key=lambda call: call.at):
+            found[call.run, call.step].append(call)
+        return found
+
+
+def read_calls(log: Path) -> list[Call]:
+    """The sink's log."""
+    return [Call(**json.loads(line)) for line in log.read_text().splitlines()]
+
+
+def read_runs(database: Path) -> dict[str, Run]:
+    """Everything that the journal says about runs, read past the program."""
+    db = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
+    events: dict[str, list[Event]] = defaultdict(list)
+    try:
+        query = "SELECT run_id, seq, at, kind, path, attempt, data FROM events ORDER BY run_id, seq"
+        for run_id, seq, at, kind, path, attempt, data in db.execute(query):
+            facts = json.loads(data) if data else {}
+            events[run_id].append(Event(seq, at, kind, path, attempt, facts))
+        rows = db.execute(
+            "SELECT r.id, w.name, r.status, r.epoch, r.finished_at, r.error_type, r.dead_letter "
+            "FROM runs r JOIN workflows w ON w.id = r.workflow_id"
+        ).fetchall()
+    finally:
+        db.close()
+    # Events without a run are runs too, so that the checker sees them.
+    strays = [(i, "?", "no row", 0, None, None, None) for i in events.keys() - {r[0] for r in rows}]
+    return {row[0]: Run(*row, tuple(events.get(row[0], ()))) for row in [*rows, *strays]}
+
+
+def count_live(database: Path) -> int:
+    """How many runs have not ended."""
+    db = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
+    db.set_busy_timeout(5000)
+    try:
+        query = "SELECT count(*) FROM runs WHERE status IN ('queued', 'running', 'waiting')"
+        return int(db.execute(query).get)
+    finally:
+        db.close()

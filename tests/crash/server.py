@@ -1,0 +1,190 @@
+"""The processes of the crash test: the server, which is killed, and the sink, which is not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from .evidence import Life
+
+ROOT = Path(__file__).resolve().parents[2]
+STARTS_WITHIN = 40.0
+STOPS_WITHIN = 20.0
+# Below the ephemeral ports, so that no outgoing connection takes the port of a dead server.
+PORTS = range(20_000, 32_000)
+
+
+class Hung(Exception):
+    """A process did not do in time what it should have done."""
+
+
+def now() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    while True:
+        port = random.choice(PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
+async def spawn(
+    module: str, *arguments: str, env: dict[str, str], folder: Path
+) -> asyncio.subprocess.Process:
+    """Start a module of this package as a process; its log goes to a file in `folder`."""
+    with (folder / f"{module}.log").open("ab") as log:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", f"tests.crash.{module}", *arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            cwd=folder,
+            env={**_clean_environment(), "PYTHONPATH": str(ROOT), **env},
+        )
+
+
+def _clean_environment() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith(("MINIZAPS_", "COV_"))}
+
+
+class Server:
+    """The server, over all its lives.
+
+    Attributes:
+        key: the admin key that its first start has shown.
+    """
+
+    def __init__(self, folder: Path, sabotage: str | None) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.database = folder / "data" / "minizaps.db"
+        self.lives: list[Life] = []
+        self.key = ""
+        self._arguments = [sabotage] if sabotage else []
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether its process runs."""
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self, failpoint: str | None = None, *, wait: bool = True) -> bool:
+        """Start it; return whether it came up (it may die before, at its failpoint).
+
+        Args:
+            wait: whether to wait until it takes requests.
+
+        Raises:
+            Hung: it neither came up nor died.
+        """
+        env = {"MINIZAPS_DATA_DIR": str(self.folder / "data"), "MINIZAPS_PORT": str(self.port)}
+        if failpoint is not None:
+            env["MINIZAPS_FAILPOINT"] = failpoint
+        self.lives.append(Life(now(), failpoint))
+        self._process = await spawn("launcher", *self._arguments, env=env, folder=self.folder)
+        return wait and await self._read_greeting()
+
+    async def _read_greeting(self) -> bool:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        try:
+            async with asyncio.timeout(STARTS_WITHIN):
+                async for raw in self._process.stdout:
+                    line = raw.decode().strip()
+                    if re.fullmatch(r"mz_[\w-]+", line):
+                        self.key = line
+                    if line.startswith("Stop with"):
+                        self.lives[-1].ready = now()
+                        return True
+        except TimeoutError:
+            await self.kill("hung")
+            raise Hung(f"the server did not start within {STARTS_WITHIN:g} s") from None
+        return False
+
+    async def live(self, seconds: float) -> bool:
+        """Let it run; return whether it is still there afterwards."""
+        assert self._process is not None
+        try:
+            async with asyncio.timeout(seconds):
+                await self._process.wait()
+            return False
+        except TimeoutError:
+            return True
+
+    async def kill(self, how: str) -> None:
+        """End it with SIGKILL, if it has not died at its failpoint."""
+        assert self._process is not None
+        life = self.lives[-1]
+        died = self._process.returncode is not None
+        if not died:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+        await self._reap()
+        life.how = (life.failpoint or "itself").partition(":")[0] if died else how
+        if self._process.returncode != -signal.SIGKILL:
+            life.how = f"exit code {self._process.returncode}"
+
+    async def stop(self) -> None:
+        """End it with SIGTERM.
+
+        Raises:
+            Hung: it did not stop, or not well.
+        """
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            async with asyncio.timeout(STOPS_WITHIN):
+                await self._process.wait()
+        except TimeoutError:
+            await self.kill("hung")
+            raise Hung(f"the server did not stop within {STOPS_WITHIN:g} s of SIGTERM") from None
+        await self._reap()
+        code = self._process.returncode
+        self.lives[-1].how = "SIGTERM" if code == 0 else f"exit code {code}"
+
+    async def _reap(self) -> None:
+        assert self._process is not None
+        await self._process.communicate()
+        self.lives[-1].ended = now()
+
+
+class SinkProcess:
+    """The sink: one process for the whole campaign."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "calls.jsonl"
+        self.url = ""
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> SinkProcess:
+        self._process = await spawn("sink", str(self.log), env={}, folder=self._folder)
+        assert self._process.stdout is not None
+        async with asyncio.timeout(STARTS_WITHIN):
+            port = int(await self._process.stdout.readline())
+        self.url = f"http://127.0.0.1:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            async with asyncio.timeout(STOPS_WITHIN):
+                await self._process.communicate()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.communicate()
