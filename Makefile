@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV := $(if $(shell command -v uv),uv,.tools/bin/uv)
 SEED ?= $(shell $(PYTHON) -c 'import random; print(random.randrange(10**6))')
 
-.PHONY: help run test check format bench crash fuzz install
+.PHONY: help run test check format docs bench crash fuzz install
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## ?/\1\t/' | sort | \
@@ -33,11 +33,13 @@ check: install  ## format, lint, types, layers, documents
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m docs.build --check
 
 format: install  ## put the code into its format
 	$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format .
 
-
+docs: install  ## make the generated parts of the documentation
+	$(BIN)/python -m docs.build
 
 bench: install  ## measure: throughput, CPU per run, latency, waiting, growth
 	$(BIN)/python -m bench $(ARGS)

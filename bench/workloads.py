@@ -81,9 +81,7 @@ async def measure(workload: str, folder: Path, options: Options) -> list[Row]:
     children = [start_module("bench.sink", str(sink_port), folder=folder)]
     try:
         await wait_ready(children[0], sink_port, "/ended")
-        children.append(
-            start_module("bench.floor", str(floor_port), str(sink_port), folder=folder)
-        )
+        children.append(start_module("bench.floor", str(floor_port), str(sink_port), folder=folder))
         await wait_ready(children[1], floor_port, "/ready")
         server = await start_server(folder / workload)
         children.append(server.child)

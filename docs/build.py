@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import orjson
-from docs import interfaces, reference
-from docs.markdown import fill
 
+from docs import interfaces, reference
+from docs.markdown import fenced, fill
 from minizaps import WorkflowEngine
 from minizaps.api.server import create_api
 from minizaps.definition.schema import definition_schema
 
 ROOT = Path(__file__).parent.parent
+
+
+def _source(path: str) -> str:
+    return fenced((ROOT / path).read_text(), "python")
+
 
 # The parts of pages that are written by hand otherwise: page -> marker -> what goes there.
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
@@ -38,6 +44,10 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         "problems": interfaces.problems_table,
     },
     "docs/errors.md": {"exceptions": interfaces.errors_table},
+    "docs/write-a-connector.md": {
+        name: partial(_source, f"examples/connector/{name}.py")
+        for name in ("text_message", "office_hours", "run_it")
+    },
 }
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from docs.markdown import code, table
 from pydantic import BaseModel
+
+from docs.markdown import code, table
 
 Schema = dict[str, Any]
 _BOUNDS = (
     ("minimum", "{} or more"),
     ("exclusiveMinimum", "more than {}"),
     ("maximum", "{} at most"),
-    ("minLength", "{} characters or more"),
+    ("minLength", ""),
     ("maxLength", "{} characters at most"),
-    ("minItems", "{} or more"),
+    ("minItems", ""),
     ("maxItems", "{} at most"),
 )
 
@@ -27,6 +28,8 @@ def field_rows(model: type[BaseModel], *, default: str | None = None) -> list[li
         default: said in place of every field's own default.
     """
     schema = model.model_json_schema()
+    if "$ref" in schema:  # a model that contains itself
+        schema = schema["$defs"][model.__name__]
     required = schema.get("required", [])
     return [
         [
@@ -53,7 +56,8 @@ def type_text(field: Schema) -> str:
         return code(field["$ref"].rpartition("/")[2])
     choices = [c for c in field.get("anyOf") or field.get("oneOf") or () if c != {"type": "null"}]
     if choices:
-        return " or ".join(type_text(choice) for choice in choices)
+        text = " or ".join(type_text(choice) for choice in choices)
+        return text.replace("string or integer or number or boolean", "scalar")
     if "enum" in field:
         return ", ".join(code(json.dumps(value)) for value in field["enum"])
     if "const" in field:
@@ -64,10 +68,13 @@ def type_text(field: Schema) -> str:
 def _plain(field: Schema) -> str:
     match field.get("type"):
         case "array":
-            return f"list of {type_text(field.get('items', {}))}"
+            inner = type_text(field.get("items", {}))
+            return f"list of ({inner})" if "," in inner else f"list of {inner}"
         case "object":
             inner = field.get("additionalProperties")
-            return f"object of {type_text(inner)}" if isinstance(inner, dict) and inner else "object"
+            return (
+                f"object of {type_text(inner)}" if isinstance(inner, dict) and inner else "object"
+            )
         case "string" if field.get("format") == "date-time":
             return "time"
         case "string" if field.get("format") == "password":
@@ -89,7 +96,11 @@ def _is_duration(field: Schema) -> bool:
 def _bounds(field: Schema) -> list[str]:
     if "minimum" in field and "maximum" in field:
         return [f"{_number(field['minimum'])} to {_number(field['maximum'])}"]
-    return [text.format(_number(field[key])) for key, text in _BOUNDS if key in field]
+    return [
+        "not empty" if key in ("minLength", "minItems") else text.format(_number(field[key]))
+        for key, text in _BOUNDS
+        if key in field
+    ]
 
 
 def _number(value: float) -> str:

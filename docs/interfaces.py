@@ -8,9 +8,9 @@ from enum import Enum
 from typing import Any, get_type_hints
 
 import typer
-from docs.markdown import code, table
 from fastapi.routing import APIRoute
 
+from docs.markdown import code, table
 from minizaps import errors
 from minizaps.api import auth, health, problems, server
 from minizaps.cli.main import cli
@@ -31,9 +31,7 @@ def api_routes() -> list[tuple[str, str, str, str]]:
             method = next(iter(route.methods))
             meaning = inspect.cleandoc(route.endpoint.__doc__ or "").replace("\n", " ")
             rows.append((method, prefix + route.path, _role(route), meaning))
-    rows.append(
-        ("any", "/hooks/{token}", "", "Start a run: 202 `{\"run_id\"}` once it is on disk.")
-    )
+    rows.append(("any", "/hooks/{token}", "", 'Start a run: 202 `{"run_id"}` once it is on disk.'))
     return rows
 
 
@@ -63,9 +61,7 @@ def roles_table() -> str:
 
 def problems_table() -> str:
     """Which status answers which error."""
-    rows = [
-        [str(status), title, code(kind.__name__)] for kind, status, title in problems._STATUSES
-    ]
+    rows = [[str(status), title, code(kind.__name__)] for kind, status, title in problems._STATUSES]
     return table(["status", "title", "error"], rows)
 
 
@@ -112,9 +108,8 @@ def transitions_table() -> str:
 def _transition(kind: str, transition: Transition) -> list[str]:
     before = ", ".join(status for status in Status if status in transition.before)
     after = transition.after or "unchanged"
-    comment = _comments("Kind")[kind].rpartition(" -> ")
-    meaning = comment[2] if not comment[1] else ""
-    return [code(kind), before or "(new)", after, _yes(transition.leased), meaning or _PLAIN[kind]]
+    meaning = _PLAIN.get(kind) or _comments("Kind")[kind]
+    return [code(kind), before or "(new)", after, _yes(transition.leased), meaning]
 
 
 _PLAIN = {

@@ -8,7 +8,6 @@ from typing import Any
 
 from docs.fields import field_rows, field_table
 from docs.markdown import code, fenced, table
-
 from minizaps import BaseConnector, ConnectorConfig, WorkflowEngine
 from minizaps.definition import workflow
 from minizaps.definition.durations import LONGEST

@@ -21,7 +21,7 @@ from minizaps.journal.database import Database
 from minizaps.journal.journal import Journal
 from minizaps.journal.listings import Listings
 from minizaps.journal.records import NewRun, Started
-from minizaps.metrics import RUNS_STARTED
+from minizaps.metrics import RUNS_STARTED, labelled
 from minizaps.settings import Settings
 from minizaps.worker.claimer import Claimer
 from minizaps.worker.duties import repeat
@@ -65,7 +65,7 @@ class App:
             finally:
                 worker.fill(claimed)
         if started.created:
-            RUNS_STARTED.labels(new.trigger["type"]).inc()
+            labelled(RUNS_STARTED, new.trigger["type"]).inc()
         return started
 
 

@@ -42,6 +42,9 @@ class Problem:
         return f"{self.pointer or '/'}: {self.detail}"
 
 
+SHOWN_BEFORE = 100  # characters of a wrong line
+
+
 class MinizapsError(Exception):
     """Something went wrong in Mini-Zaps."""
 
@@ -79,10 +82,10 @@ class ExpressionSyntaxError(InvalidInput):
 
     def __init__(self, message: str, *, line: int, column: int, source: str) -> None:
         self.message, self.line, self.column = message, line, column
-        shown = source.split("\n")[line - 1]
-        super().__init__(
-            f"{message} (line {line}, column {column})\n  {shown}\n  {' ' * (column - 1)}^"
-        )
+        start = max(0, column - SHOWN_BEFORE)
+        shown = source.split("\n")[line - 1][start : start + 2 * SHOWN_BEFORE]
+        caret = " " * (column - 1 - start) + "^"
+        super().__init__(f"{message} (line {line}, column {column})\n  {shown}\n  {caret}")
 
 
 class LimitExceeded(MinizapsError):
@@ -135,7 +138,12 @@ class ExpressionError(MinizapsError):
     Args:
         message: what is wrong.
         line, column: where, both counted from 1, within the whole string.
+
+    Attributes:
+        pointer: the JSON pointer of the string, within the value that was computed.
     """
+
+    pointer = ""
 
     def __init__(self, message: str, *, line: int = 1, column: int = 1) -> None:
         self.message, self.line, self.column = message, line, column

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TypeVar
+
 from prometheus_client import Counter, Histogram
+
+M = TypeVar("M", Counter, Histogram)
 
 RUNS_STARTED = Counter("minizaps_runs_started", "Runs accepted.", ["trigger"])
 RUNS_ENDED = Counter("minizaps_runs_ended", "Runs ended in this process.", ["status"])
@@ -19,3 +24,9 @@ COMMIT_OPERATIONS = Histogram(
     "Operations that shared one transaction.",
     buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
 )
+
+
+@cache
+def labelled(metric: M, value: str) -> M:
+    """The child of a metric with one label, found once."""
+    return metric.labels(value)

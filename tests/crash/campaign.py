@@ -39,7 +39,7 @@ class Scenario:
     failpoint_share: float = 0.6
     posters: int = 4
     mix: tuple[str, ...] = tuple(SPECS)
-    cancel_share: float = 0.12
+    cancel_share: float = 0.25
     linger: float = 1.0
 
 
@@ -65,8 +65,7 @@ async def run_campaign(
             await _settle(client, server)
         finally:
             await client.close()
-            if server.running:
-                await server.stop()
+            await (server.stop() if server.running else server.kill("itself"))
     calls = read_calls(sink.log)
     return Evidence(client.posts, client.cancels, calls, server.lives, read_runs(server.database))
 

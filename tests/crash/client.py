@@ -19,7 +19,8 @@ from .evidence import Cancel, Post
 from .workflows import SPECS
 
 ANSWERS_WITHIN = 10.0
-AGAIN_AFTER = 0.05
+AGAIN_AFTER = 0.1
+DOWN_PAUSE = 0.2
 MOST_SENDINGS = 400
 
 
@@ -91,7 +92,7 @@ class Client:
             # The sender of an unanswered request sends it again; so do some who had an answer.
             if post.key is not None and self._rng.random() < (0.1 if post.run_ids else 0.8):
                 self._spawn(self._send_again(post))
-            await asyncio.sleep(self._rng.uniform(0.01, 0.1))
+            await asyncio.sleep(self._rng.uniform(0.01, 0.1) if post.run_ids else DOWN_PAUSE)
 
     def _new_post(self, workflow: str) -> Post:
         token = f"{len(self.posts)}-{self._rng.getrandbits(32):08x}"
@@ -127,7 +128,7 @@ class Client:
 
     async def _cancel(self, run_id: str) -> None:
         door = self._rng.choice(("api", "journal"))
-        await asyncio.sleep(self._rng.uniform(0, 0.8))
+        await asyncio.sleep(self._rng.uniform(0, 0.5))
         if await (self._cancel_by_api(run_id) if door == "api" else self._cancel_beside(run_id)):
             self.cancels.append(Cancel(run_id, door))
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
+from collections.abc import Callable
 from typing import Any
+
+import apsw
 
 from minizaps.engine import execution
 from minizaps.engine.attempt import Outcome, make_attempt
-from minizaps.errors import MinizapsError
-from minizaps.failpoints import failpoint
 from minizaps.journal import database
+from minizaps.journal.journal import Journal
 from minizaps.journal.writer import Writer
 
-ANSWERED_AHEAD = 0.05  # seconds between the early answer and the commit
+AHEAD = 0.1  # seconds between the early answer and the commit
+
+Operation = Callable[[apsw.Connection], Any]
 
 _UNFENCED = {
     "hold": "SELECT 1 FROM runs WHERE id = ? AND ? IS NOT NULL",
@@ -31,26 +35,34 @@ def without_fence() -> None:
 
 
 def answer_before_commit() -> None:
-    """The writer answers first and commits afterwards."""
-    answer = Writer._answer
+    """A run is said to have started first, and written down afterwards."""
+    write = Writer.write
+    late: set[asyncio.Task[None]] = set()
 
-    def transact(self: Writer, batch: list[Any]) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-        for write in batch:
-            try:
-                write.result = write.operation(self._db)
-            except MinizapsError as error:
-                write.error = error
-        self._loop.call_soon_threadsafe(self._answer, list(batch))
-        time.sleep(ANSWERED_AHEAD)
-        failpoint("commit.before")
-        self._db.execute("COMMIT")
+    async def write_later(writer: Writer, operation: Operation) -> None:
+        await asyncio.sleep(AHEAD)
+        await write(writer, operation)
 
-    def answer_once(self: Writer, batch: list[Any]) -> None:
-        answer(self, [write for write in batch if not write.future.done()])
+    async def hasty(self: Writer, operation: Operation) -> Any:
+        if not operation.__qualname__.startswith(Journal.start.__qualname__):
+            return await write(self, operation)
+        result = await write(self, lambda db: _rehearse(db, operation))
+        task = asyncio.create_task(write_later(self, operation))
+        late.add(task)
+        task.add_done_callback(late.discard)
+        return result
 
-    Writer._transact = transact  # type: ignore[method-assign]
-    Writer._answer = answer_once  # type: ignore[method-assign]
+    Writer.write = hasty  # type: ignore[method-assign]
+
+
+def _rehearse(db: apsw.Connection, operation: Operation) -> Any:
+    """The result that an operation will have; it is undone."""
+    db.execute("SAVEPOINT rehearsal")
+    try:
+        return operation(db)
+    finally:
+        db.execute("ROLLBACK TO rehearsal")
+        db.execute("RELEASE rehearsal")
 
 
 def without_attempt_record() -> None:

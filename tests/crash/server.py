@@ -130,8 +130,7 @@ class Server:
         life = self.lives[-1]
         died = self._process.returncode is not None
         if not died:
-            with suppress(ProcessLookupError):
-                self._process.kill()
+            self._send(signal.SIGKILL)
         await self._reap()
         life.how = (life.failpoint or "itself").partition(":")[0] if died else how
         if self._process.returncode != -signal.SIGKILL:
@@ -144,8 +143,7 @@ class Server:
             Hung: it did not stop, or not well.
         """
         assert self._process is not None
-        with suppress(ProcessLookupError):
-            self._process.terminate()
+        self._send(signal.SIGTERM)
         try:
             async with asyncio.timeout(STOPS_WITHIN):
                 await self._process.wait()
@@ -155,6 +153,12 @@ class Server:
         await self._reap()
         code = self._process.returncode
         self.lives[-1].how = "SIGTERM" if code == 0 else f"exit code {code}"
+
+    def _send(self, number: signal.Signals) -> None:
+        # Not by the process's own method: it may reap a process that the event loop waits for.
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            os.kill(self._process.pid, number)
 
     async def _reap(self) -> None:
         assert self._process is not None
@@ -181,10 +185,10 @@ class SinkProcess:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._process is not None
-        self._process.terminate()
+        os.kill(self._process.pid, signal.SIGTERM)
         try:
             async with asyncio.timeout(STOPS_WITHIN):
                 await self._process.communicate()
         except TimeoutError:
-            self._process.kill()
+            os.kill(self._process.pid, signal.SIGKILL)
             await self._process.communicate()

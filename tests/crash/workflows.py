@@ -84,7 +84,9 @@ SPECS = {
             (_TOKEN, _set("copy", seen="{{ token }}"), _set("last", token="{{ seen }}")),
         ),
         Spec("stubborn", (_call("busy", "busy", retry=_MANY), _TOKEN)),
-        Spec("hopeless", (_call("broken", "broken", retry=_FEW),), frozenset({"http_status"}), False),
+        Spec(
+            "hopeless", (_call("broken", "broken", retry=_FEW),), frozenset({"http_status"}), False
+        ),
         Spec(
             "caught",
             (

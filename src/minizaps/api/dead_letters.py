@@ -5,12 +5,22 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from minizaps.api.auth import Identity, Operator, TheApp, Viewer
 from minizaps.api.bodies import StrictRoute
 from minizaps.api.runs import Replay, run_detail, start_replay, workflow_id_of
-from minizaps.api.shapes import Cursor, Limit, Page, RunDetail, RunSummary, page_of, summary_fields
+from minizaps.api.shapes import (
+    LARGEST_NUMBER,
+    Cursor,
+    Limit,
+    Moment,
+    Page,
+    RunDetail,
+    RunSummary,
+    page_of,
+    summary_fields,
+)
 from minizaps.app import App
 from minizaps.clock import to_ms
 from minizaps.errors import InvalidInput, MinizapsError
@@ -42,15 +52,15 @@ class Chosen(BaseModel):
     ids: list[str] | None = Field(default=None, max_length=MOST_AT_ONCE)
     workflow: str | None = Field(default=None, description="A workflow's id or name.")
     error: str | None = Field(default=None, description="The error's type.")
-    since: AwareDatetime | None = Field(default=None, alias="from")
-    until: AwareDatetime | None = Field(default=None, alias="to")
+    since: Moment | None = Field(default=None, alias="from")
+    until: Moment | None = Field(default=None, alias="to")
 
 
 class ChosenReplay(Chosen):
     """Which dead letters to replay, and from where."""
 
     origin: str = Field(default="failed", alias="replay_from")
-    version: int | None = Field(default=None, ge=0)
+    version: int | None = Field(default=None, ge=0, le=LARGEST_NUMBER)
 
 
 class ChosenDiscard(Chosen):
@@ -80,8 +90,8 @@ async def list_dead_letters(
     who: Viewer,
     workflow: str | None = None,
     error: Annotated[str | None, Query(description="The error's type.")] = None,
-    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to")] = None,
+    since: Annotated[Moment | None, Query(alias="from")] = None,
+    until: Annotated[Moment | None, Query(alias="to")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[DeadLetter]:

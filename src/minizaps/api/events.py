@@ -11,6 +11,7 @@ from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
 
 from minizaps.api.auth import TheApp, Viewer
+from minizaps.api.shapes import LARGEST_NUMBER
 from minizaps.app import App
 from minizaps.clock import to_text
 from minizaps.journal.records import Event
@@ -32,7 +33,9 @@ async def stream_events(
     app: TheApp,
     who: Viewer,
     run_id: str,
-    last_event_id: Annotated[int, Header(ge=0, description="Go on after this event.")] = 0,
+    last_event_id: Annotated[
+        int, Header(ge=0, le=LARGEST_NUMBER, description="Go on after this event.")
+    ] = 0,
 ) -> StreamingResponse:
     """The run's events so far and as they come; ends with the run."""
     await app.listings.run(run_id, who.project)

@@ -9,14 +9,16 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from minizaps.api.auth import Identity, Operator, TheApp, Viewer
 from minizaps.api.bodies import StrictRoute
 from minizaps.api.shapes import (
+    LARGEST_NUMBER,
     Attempt,
     Cursor,
     Limit,
+    Moment,
     Page,
     RunDetail,
     RunSummary,
@@ -66,7 +68,10 @@ class Replay(BaseModel):
     )
     input: Any = Field(default=None, description="A new input; if left out, the old one.")
     version: int | None = Field(
-        default=None, ge=0, description="The version; 0 for the newest; if left out, the run's."
+        default=None,
+        ge=0,
+        le=LARGEST_NUMBER,
+        description="The version; 0 for the newest; if left out, the run's.",
     )
 
 
@@ -108,8 +113,8 @@ async def list_runs(
     who: Viewer,
     workflow: Annotated[str | None, Query(description="A workflow's id or name.")] = None,
     status: Status | None = None,
-    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to")] = None,
+    since: Annotated[Moment | None, Query(alias="from")] = None,
+    until: Annotated[Moment | None, Query(alias="to")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[RunSummary]:

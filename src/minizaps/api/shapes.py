@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from minizaps.clock import to_text
 from minizaps.journal.records import Event, Run
@@ -13,6 +14,13 @@ from minizaps.journal.status import Kind, Status
 
 T = TypeVar("T")
 
+LARGEST_NUMBER = 2**53 - 1  # beyond it, JSON numbers are not exact everywhere (RFC 8259)
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+
+VersionNumber = Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]
+# Nothing happened before 1970 or will after 9998: the bounds change no answer.
+Moment = Annotated[AwareDatetime, AfterValidator(lambda m: min(max(m, _EARLIEST), _LATEST))]
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[str | None, Query(max_length=100, description="`next` of the page before.")]
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from minizaps.api.auth import Editor, Identity, Operator, TheApp, Viewer
 from minizaps.api.bodies import StrictRoute
-from minizaps.api.shapes import Cursor, Limit, Page, page_of
+from minizaps.api.shapes import Cursor, Limit, Page, VersionNumber, page_of
 from minizaps.app import App
 from minizaps.clock import to_text
 from minizaps.errors import InvalidInput, Problem
@@ -65,7 +65,7 @@ class Rollback(BaseModel):
     """Which version to go back to."""
 
     model_config = ConfigDict(extra="forbid")
-    version: int
+    version: VersionNumber
 
 
 class Valid(BaseModel):
@@ -185,7 +185,9 @@ async def list_versions(
 
 
 @router.get("/{workflow_id}/versions/{number}")
-async def get_version(app: TheApp, who: Viewer, workflow_id: str, number: int) -> VersionDetail:
+async def get_version(
+    app: TheApp, who: Viewer, workflow_id: str, number: VersionNumber
+) -> VersionDetail:
     """One version of a workflow."""
     workflow = await app.catalog.workflow(workflow_id, who.project)
     version = await app.catalog.version(workflow.id, number)

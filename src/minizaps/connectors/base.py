@@ -24,6 +24,7 @@ class ConnectorConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_logger = logging.getLogger("minizaps.step")
 C = TypeVar("C", bound=ConnectorConfig)
 
 
@@ -51,7 +52,6 @@ class Context:
         attempt: the attempt's number, from 1.
         idempotency_key: the same for every attempt of this step in this run.
         http: the shared HTTP client; it refuses addresses that are not allowed.
-        logger: a logger that names the run and the step.
         now: the current time (aware), under the tests' control.
     """
 
@@ -61,8 +61,12 @@ class Context:
     attempt: int
     idempotency_key: str
     http: HttpClient
-    logger: logging.Logger | logging.LoggerAdapter[logging.Logger]
     now: Callable[[], datetime]
+
+    @property
+    def logger(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger that names the run and the step."""
+        return logging.LoggerAdapter(_logger, {"run": self.run_id, "step": self.path})
 
 
 class BaseConnector(ABC, Generic[C]):

@@ -14,7 +14,7 @@ from minizaps.errors import Problem
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """`: did you mean 'x'?`, or nothing where no known word is close."""
-    close = get_close_matches(word, sorted(known), n=1)
+    close = get_close_matches(word, sorted(map(str, known)), n=1)
     return f": did you mean {close[0]!r}?" if close else ""
 
 

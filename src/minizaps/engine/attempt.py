@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -16,9 +16,7 @@ from minizaps.connectors.base import Context, Pause
 from minizaps.connectors.outbound import HttpClient
 from minizaps.engine.plan import AnyConnector, PlannedStep
 from minizaps.errors import AttemptTimedOut, ConnectorError, ExpressionError
-from minizaps.metrics import STEP_SECONDS
-
-logger = logging.getLogger("minizaps.step")
+from minizaps.metrics import STEP_SECONDS, labelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +30,10 @@ class Tools:
     http: HttpClient
     clock: Clock
     max_output: int
+
+    def now(self) -> datetime:
+        """The time as an aware datetime."""
+        return to_datetime(self.clock.now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +85,14 @@ async def make_attempt(
     except ConnectorError as error:
         return Outcome(started_at, shown, error=error)
     finally:
-        STEP_SECONDS.labels(step.step_type).observe((tools.clock.now() - started_at) / 1000)
+        labelled(STEP_SECONDS, step.step_type).observe((tools.clock.now() - started_at) / 1000)
 
 
 def _resolve(step: PlannedStep, scope: Mapping[str, Any], now: int) -> AnyConnector:
     try:
         return step.resolve(scope)
     except ExpressionError as error:
-        place = getattr(error, "pointer", "")
-        raise ConnectorError(f"{place}: {error}", type="expression") from error
+        raise ConnectorError(f"{error.pointer}: {error}", type="expression") from error
 
 
 def _context(
@@ -104,8 +105,7 @@ def _context(
         attempt=number,
         idempotency_key=f"{run_id}:{step.path}",
         http=tools.http,
-        logger=logging.LoggerAdapter(logger, {"run": run_id, "step": step.path}),
-        now=lambda: to_datetime(tools.clock.now()),
+        now=tools.now,
     )
 
 
@@ -124,7 +124,7 @@ async def _perform(
         raise ConnectorError(f"TimeoutError: {error}", type="unexpected") from error
     except Exception as error:
         # A connector's own mistake fails its step; it must not take the worker down.
-        logger.exception("step %s of run %s", context.path, context.run_id)
+        context.logger.exception("step %s of run %s", context.path, context.run_id)
         raise ConnectorError(f"{type(error).__name__}: {error}", type="unexpected") from error
 
 

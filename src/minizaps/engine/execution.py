@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from minizaps.clock import to_ms
+from minizaps.clock import to_ms, to_text
 from minizaps.engine.attempt import Outcome, Tools, make_attempt
 from minizaps.engine.history import History
 from minizaps.engine.plan import Plan, PlannedStep
@@ -29,7 +29,7 @@ from minizaps.failpoints import failpoint
 from minizaps.journal.journal import Journal
 from minizaps.journal.records import Change, Claimed
 from minizaps.journal.status import TRANSITIONS, Kind, Status
-from minizaps.metrics import RETRIES, RUNS_ENDED
+from minizaps.metrics import RETRIES, RUNS_ENDED, labelled
 
 FAIR_SHARE = 0.005  # seconds that a run may compute before others have a turn
 MOST_UNWRITTEN = 100
@@ -72,12 +72,15 @@ class Execution:
         """
         turn = time.perf_counter()
         while True:
-            action = next_action(self._plan, self._history, self._tools.clock.now())
+            now = self._tools.clock.now()
+            if self._plan.reads_clock:
+                self._history.data["$now"] = to_text(now)
+            action = next_action(self._plan, self._history, now)
             await self._carry_out(action)
             if (status := self._status) is not Status.RUNNING:
                 await self._write()
                 if status in (Status.SUCCEEDED, Status.FAILED):
-                    RUNS_ENDED.labels(status).inc()
+                    labelled(RUNS_ENDED, status).inc()
                 return status
             if len(self._unwritten) >= MOST_UNWRITTEN:
                 await self._write()
@@ -176,7 +179,7 @@ class Execution:
             due_at = self._tools.clock.now() + int(wait * 1000) + 1
             if self._bounded(due_at) == due_at:
                 facts |= {"next_at": due_at, "max_attempts": step.retry.max_attempts}
-                RETRIES.labels(step.step_type).inc()
+                labelled(RETRIES, step.step_type).inc()
                 self._add(Kind.RETRY, step.path, number, facts, due_at=due_at)
                 return
             facts["error"]["message"] += "; the next try would come after the run's timeout"
@@ -209,14 +212,12 @@ class Execution:
 
     async def _write(self) -> None:
         changes, self._unwritten = self._unwritten, []
-        seq = self._history.seq
         while True:
             try:
-                seq = await self._journal.append(self._run.id, self._epoch, seq, changes)
-                break
+                self._history.seq = await self._journal.append(self._run.id, self._epoch, changes)
+                return
             except JournalUnavailable:
                 # What was done is done: keep it, and write it as soon as the disk takes it.
                 if self._draining():
                     raise
                 await asyncio.sleep(UNAVAILABLE_PAUSE)
-        self._history.seq = seq

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import orjson
 from pydantic import ValidationError
 
 from minizaps.connectors.base import BaseConnector, ConnectorConfig
@@ -62,7 +63,11 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One version of a workflow, ready to execute."""
+    """One version of a workflow, ready to execute.
+
+    Attributes:
+        reads_clock: whether an expression may call `now()`.
+    """
 
     workflow_id: str
     version: int
@@ -70,6 +75,7 @@ class Plan:
     steps: tuple[PlannedStep, ...]
     timeout: float | None
     input_check: InputCheck | None
+    reads_clock: bool
 
     def all_steps(self) -> list[PlannedStep]:
         """Every step, nested ones too, in the order of the text."""
@@ -96,6 +102,7 @@ def make_plan(
         steps=_plan_steps(model.steps, "", None, connectors),
         timeout=model.timeout,
         input_check=None if model.input_schema is None else compile_schema(model.input_schema),
+        reads_clock=b"now" in orjson.dumps(definition),
     )
 
 

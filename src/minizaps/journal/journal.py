@@ -121,44 +121,40 @@ class Journal:
             claimed.append(self._load(db, run_id))
         return claimed
 
-    async def append(self, run_id: str, epoch: int, seq: int, changes: Sequence[Change]) -> int:
+    async def append(self, run_id: str, epoch: int, changes: Sequence[Change]) -> int:
         """Write what the holder of a lease did; the last change decides the run's status.
 
         Args:
             epoch: the lease's.
-            seq: the number of the last event that the holder knows.
 
         Returns:
-            the number of the last event now.
+            the number of the run's last event now.
 
         Raises:
             LeaseLost: the run has ended or is another's; nothing was written.
         """
         last = changes[-1]
         transition = TRANSITIONS[last.kind]
-        rows = [
-            (run_id, seq + n, c.at, c.kind, c.path, c.attempt, dump(c.data))
-            for n, c in enumerate(changes, 1)
-        ]
+        rows = [(c.at, c.kind, c.path, c.attempt, dump(c.data)) for c in changes]
+        settled = _settled(transition.after, last)
 
-        def operation(db: apsw.Connection) -> None:
-            if transition.after is Status.RUNNING:
-                held = db.execute(self._q["hold"], (run_id, epoch)).get is not None
-            else:
-                db.execute(self._q["settle"], (*_settled(transition.after, last), run_id, epoch))
-                held = db.changes() == 1
-            if not held:
+        def operation(db: apsw.Connection) -> int:
+            # The fence gives the number of the last event to the holder of the lease alone.
+            seq = db.execute(self._q[transition.query], (*settled, run_id, epoch)).get
+            if seq is None:
                 raise LeaseLost(f"run {run_id} is no longer held with epoch {epoch}")
-            db.executemany(self._q["insert_event"], rows)
+            numbered = [(run_id, number, *row) for number, row in enumerate(rows, seq + 1)]
+            db.executemany(self._q["insert_event"], numbered)
+            return int(seq) + len(rows)
 
-        await self._db.write(operation)
+        seq = await self._db.write(operation)
         if transition.after is Status.QUEUED:
             self.ready.set()
         if last.due_at is not None and last.due_at < self.next_due:
             self.next_due = last.due_at
             self.due_sooner.set()
         self._announce((run_id,))
-        return seq + len(rows)
+        return seq
 
     async def wake(self, limit: int) -> int:
         """Make the waiting runs whose time has come ready, and learn when the next one is due."""
@@ -269,11 +265,6 @@ class Journal:
             self.ready.set()
         return len(orphans)
 
-    async def last_seq(self, run_id: str) -> int:
-        """The number of a run's last event."""
-        ((seq,),) = await self._db.rows("last_seq", run_id)
-        return int(seq)
-
     def now(self) -> int:
         """The journal's time, in milliseconds."""
         return self._clock.now()
@@ -361,7 +352,9 @@ def _event(seq: int, at: int, kind: Kind, data: dict[str, Any]) -> Event:
 
 
 def _settled(after: Status | None, change: Change) -> tuple[object, ...]:
-    """The run row's status, due_at, finished_at, error_type, error_path, dead_letter."""
+    """What `settle` sets: status, due_at, finished_at, error_type, error_path, dead_letter."""
+    if after is Status.RUNNING:
+        return ()
     if after is Status.FAILED:
         error = (change.data or {})["error"]
         return (after, None, change.at, error["type"], error.get("step"), "open")

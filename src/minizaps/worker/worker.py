@@ -157,11 +157,10 @@ class Worker:
     async def _fail(self, claimed: Claimed, kind: str, error: Exception) -> None:
         """End a run that cannot be driven, so that a person sees it."""
         run_id = claimed.run.id
-        seq = await self._journal.last_seq(run_id)
         facts = {"error": {"type": kind, "message": f"{type(error).__name__}: {error}"}}
         now = self._journal.now()
         try:
             change = Change(Kind.FAIL, now, data=facts)
-            await self._journal.append(run_id, claimed.epoch, seq, [change])
+            await self._journal.append(run_id, claimed.epoch, [change])
         except LeaseLost:
             logger.info("run %s ended meanwhile", run_id)

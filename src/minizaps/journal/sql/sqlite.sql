@@ -14,13 +14,15 @@ SELECT ?1, coalesce(max(seq), 0) + 1, ?2, ?3, ?4 FROM events WHERE run_id = ?1;
 
 -- name: hold
 -- The fence of a write that leaves the run running: a row only for the holder of the lease.
-SELECT 1 FROM runs WHERE id = ? AND epoch = ? AND status = 'running';
+SELECT (SELECT max(seq) FROM events WHERE run_id = runs.id) FROM runs
+WHERE id = ? AND epoch = ? AND status = 'running';
 
 -- name: settle
 -- The fence and the run's new status in one: no row changes for a stale worker.
 UPDATE runs SET status = ?, worker = NULL, due_at = ?, finished_at = ?, error_type = ?,
                 error_path = ?, dead_letter = ?
-WHERE id = ? AND epoch = ? AND status = 'running';
+WHERE id = ? AND epoch = ? AND status = 'running'
+RETURNING (SELECT max(seq) FROM events WHERE run_id = runs.id);
 
 -- name: queued_projects
 -- Each project that has ready runs, by hops over the index.
@@ -74,9 +76,6 @@ SELECT id, epoch FROM runs WHERE status = 'running' AND worker = ?;
 
 -- name: status
 SELECT status FROM runs WHERE id = ? AND project = ?;
-
--- name: last_seq
-SELECT coalesce(max(seq), 0) FROM events WHERE run_id = ?;
 
 -- name: probe
 INSERT INTO probe (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at;

@@ -1,0 +1,59 @@
+"""`python -m tests.crash --seed N [--kills N] [--minutes M] [--sabotage NAME]`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from .campaign import Scenario, run_campaign
+from .checker import check
+from .figures import figures
+from .sabotage import SABOTAGES
+from .server import Hung
+
+SHOWN = 100
+
+
+def main() -> int:
+    """Run a campaign and print what it came to; 0 only if nothing is wrong."""
+    parser = argparse.ArgumentParser(prog="crash")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--minutes", type=float, default=None, help="stop killing after this")
+    parser.add_argument("--sabotage", choices=SABOTAGES, help="break a promise, to see red")
+    chosen = parser.parse_args()
+    scenario = Scenario(chosen.seed, chosen.kills, chosen.minutes, chosen.sabotage)
+    print(f"seed {scenario.seed}")
+    folder = Path(tempfile.mkdtemp(prefix="minizaps-crash-"))
+    started = time.monotonic()
+    try:
+        evidence = asyncio.run(run_campaign(scenario, folder, _say))
+    except Hung as error:
+        print(f"FAIL (seed {scenario.seed}): {error}\nlogs and data: {folder}")
+        return 1
+    print(f"took: {time.monotonic() - started:.0f} s")
+    for name, value in figures(evidence).items():
+        print(f"{name}: {value}")
+    violations = check(evidence)
+    for violation in violations[:SHOWN]:
+        print(f"VIOLATION {violation}")
+    verdict = f"FAIL: {len(violations)} violations" if violations else "PASS"
+    print(f"{verdict} (seed {scenario.seed})")
+    if violations:
+        print(f"logs and data: {folder}")
+    else:
+        shutil.rmtree(folder)
+    return 1 if violations else 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

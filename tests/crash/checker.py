@@ -1,0 +1,87 @@
+"""Holds the three logs together: whatever they do not agree on is a violation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .evidence import Evidence, Life, Post, Run
+from .rules_effects import check_effects
+from .rules_history import check_history
+from .workflows import SPECS
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A broken promise: of which run (or which token), and what is wrong."""
+
+    subject: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.what}"
+
+
+def check(evidence: Evidence) -> list[Violation]:
+    """Everything that the evidence proves to be wrong."""
+    return list(_check(evidence))
+
+
+def _check(evidence: Evidence) -> Iterator[Violation]:
+    for life in evidence.lives:
+        if life.how.startswith("exit code") or life.how in ("", "itself", "hung"):
+            yield Violation("the server", f"ended by {life.how or 'nothing'}")
+    tokens = defaultdict(list)
+    for run in evidence.runs.values():
+        tokens[_token(run)].append(run)
+    for post in evidence.posts:
+        runs = tokens.pop(post.token, [])
+        yield from (Violation(post.token, what) for what in _check_post(post, runs))
+    for token, runs in tokens.items():
+        yield from (Violation(run.id, f"nobody asked for it (token {token})") for run in runs)
+    for cancel in evidence.cancels:
+        if (run := evidence.runs.get(cancel.run_id)) is None or not run.of("cancel"):
+            yield Violation(cancel.run_id, f"cancelled ({cancel.door}), but it was not")
+    calls = evidence.calls_by_step()
+    for run_id, step in calls:
+        if run_id not in evidence.runs:
+            yield Violation(run_id, f"{step} was called, but the journal has no such run")
+    for run in evidence.runs.values():
+        if (spec := SPECS.get(run.workflow)) is None:
+            continue
+        own = {step: calls.get((run.id, step), []) for step in spec.paths}
+        problems = [
+            *check_history(run, spec),
+            *_check_rescues(run, evidence.lives),
+            *check_effects(run, spec, own),
+        ]
+        yield from (Violation(run.id, f"[{spec.name}] {what}") for what in problems)
+
+
+def _token(run: Run) -> str:
+    """What the client wrote into the run's input."""
+    body = run.events[0].data.get("trigger", {}).get("body") if run.events else None
+    return body.get("token", "none") if isinstance(body, dict) else "none"
+
+
+def _check_post(post: Post, runs: list[Run]) -> Iterator[str]:
+    """An acknowledged run is there, once, and is what was asked for."""
+    for refusal in post.refusals:
+        yield f"the {post.door} answered {refusal}"
+    if len(acknowledged := set(post.run_ids)) > 1:
+        yield f"one key, several runs: {sorted(acknowledged)}"
+    if len(runs) > 1:
+        yield f"sent {post.sent} times, made {len(runs)} runs: {[run.id for run in runs]}"
+    for lost in acknowledged - {run.id for run in runs}:
+        yield f"the {post.door} acknowledged run {lost}, which the journal does not have"
+    for run in runs:
+        if run.workflow != post.workflow:
+            yield f"run {run.id} is of {run.workflow}, not of {post.workflow}"
+
+
+def _check_rescues(run: Run, lives: list[Life]) -> Iterator[str]:
+    """A run is rescued only when its worker is dead: once, at a start."""
+    for event in run.of("rescue"):
+        if not any(life.spawned <= event.at <= (life.ready or life.ended) for life in lives):
+            yield f"event {event.seq}: rescued while its worker was alive"

@@ -1,0 +1,68 @@
+"""The figures of a campaign."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from .evidence import Evidence, Life, Run
+
+
+def figures(evidence: Evidence) -> dict[str, object]:
+    """What was done and what it came to, each with its name."""
+    runs = evidence.runs.values()
+    errors = Counter(run.error_type for run in runs if run.error_type)
+    boots = [took for life in evidence.lives if (took := recovery(life, list(runs))) is not None]
+    deaths = Counter(life.how for life in evidence.lives)
+    return {
+        "starts": len(evidence.lives),
+        "ends of the server": dict(deaths.most_common()),
+        "requests for runs": sum(post.sent for post in evidence.posts),
+        "acknowledged": sum(bool(post.run_ids) for post in evidence.posts),
+        "runs": dict(Counter(run.status for run in runs).most_common()),
+        "failures": dict(errors.most_common()),
+        "acknowledged cancellations": len(evidence.cancels),
+        "rescues": sum(len(run.of("rescue")) for run in runs),
+        "calls": len(evidence.calls),
+        "repeated calls": repeats(evidence),
+        "recovery, at most": f"{max((b for b, _ in boots), default=0):.2f} s from the restart, "
+        f"{max((r for _, r in boots), default=0):.3f} s from its being up",
+        "wakes late, at most": f"{max(map(_latest_wake, runs), default=0):.3f} s",
+    }
+
+
+def repeats(evidence: Evidence) -> int:
+    """Calls beyond the first of a step whose result was lost by a kill."""
+    count = 0
+    for (run_id, step), calls in evidence.calls_by_step().items():
+        if run_id in evidence.runs:
+            results = evidence.runs[run_id].of("retry", "catch", "complete", "fail", path=step)
+            count += max(0, len(calls) - max(1, len(results)))
+    return count
+
+
+def recovery(life: Life, runs: list[Run]) -> tuple[float, float] | None:
+    """Seconds until the first run that a kill had cut went on: from the restart, from its rescue.
+
+    A restart that was killed before any went on, and one with nothing to rescue, has none.
+    """
+    found = [
+        (claim.at, max(rescue.at, life.ready or claim.at))
+        for run in runs
+        for rescue, claim in zip(run.events, run.events[1:], strict=False)
+        if (rescue.kind, claim.kind) == ("rescue", "claim")
+        and life.spawned <= claim.at <= life.ended
+    ]
+    if not found:
+        return None
+    claimed, able = min(found)
+    return (claimed - life.spawned) / 1000, max(0, claimed - able) / 1000
+
+
+def _latest_wake(run: Run) -> float:
+    """How late a run was woken, restarts included."""
+    late = [
+        wake.at - (pause.data.get("until") or pause.data["next_at"])
+        for pause, wake in zip(run.events, run.events[1:], strict=False)
+        if pause.kind in ("pause", "retry") and wake.kind == "wake"
+    ]
+    return max(late, default=0) / 1000

@@ -1,0 +1,75 @@
+"""What must hold between one run's events and the calls that the sink got for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from minizaps.journal.status import Kind
+
+from .evidence import Call, Event, Run
+from .workflows import Spec
+
+IN_FLIGHT = 2000  # milliseconds that a call may be under way when its run is cancelled
+
+
+def check_effects(run: Run, spec: Spec, calls: Mapping[str, Sequence[Call]]) -> Iterator[str]:
+    """Everything that is wrong with the calls of a run's steps, sorted by time."""
+    for step, made in calls.items():
+        begins = run.of(Kind.BEGIN, path=step)
+        yield from _check_recorded(step, begins, made)
+        yield from _check_made(step, run, made)
+        yield from _check_after(step, run, made)
+        for call in made:
+            if call.key != f"{run.id}:{step}":
+                yield f"{step} was called with the key {call.key}"
+        if spec.type_of(step) == "charge" and len(made) > 1:
+            yield f"{step} was called {len(made)} times and may be called once"
+    yield from _check_pauses(run, spec, calls)
+
+
+def _check_recorded(step: str, begins: Sequence[Event], made: Sequence[Call]) -> Iterator[str]:
+    """Each call has an attempt of its own in the journal, begun before it."""
+    for call in made:
+        if sum(begin.at <= call.at for begin in begins) < call.call:
+            yield f"call {call.call} of {step} came without an attempt in the journal"
+        if call.attempt is not None and call.attempt not in {str(b.attempt) for b in begins}:
+            yield f"call {call.call} of {step} was of attempt {call.attempt}, which never began"
+
+
+def _check_made(step: str, run: Run, made: Sequence[Call]) -> Iterator[str]:
+    """An attempt with a result in the journal has really been made."""
+    complete = run.of(Kind.COMPLETE, path=step)
+    called = any(_has_calls(event) for event in complete)
+    if called and not any(call.status == 200 for call in made):
+        yield f"{step} is complete, but no call of it was answered with 200"
+    failed = run.of(Kind.RETRY, Kind.CATCH, Kind.FAIL, path=step)
+    answered = [e for e in failed if e.data["error"]["type"] == "http_status"]
+    results = len(answered) + sum(_has_calls(event) for event in complete)
+    if len(made) < results:
+        yield f"{step} has {results} results, but was called {len(made)} times"
+
+
+def _has_calls(complete: Event) -> bool:
+    return "status" in complete.data["output"] or "charged" in complete.data["output"]
+
+
+def _check_after(step: str, run: Run, made: Sequence[Call]) -> Iterator[str]:
+    """No call after the step's result, none after the run's end but what was in flight."""
+    for event in run.of(Kind.COMPLETE, Kind.CATCH, Kind.FAIL, path=step):
+        for call in made:
+            if call.at > event.at:
+                yield f"call {call.call} of {step} came {call.at - event.at} ms after its result"
+    for event in run.of(Kind.CANCEL, Kind.SUCCEED, Kind.FAIL):
+        grace = IN_FLIGHT if event.kind == Kind.CANCEL else 0
+        for call in made:
+            if call.at > event.at + grace:
+                yield f"call {call.call} of {step} came after {event.kind}"
+
+
+def _check_pauses(run: Run, spec: Spec, calls: Mapping[str, Sequence[Call]]) -> Iterator[str]:
+    """No step after a pause is called before the pause is over."""
+    for event in run.of(Kind.PAUSE):
+        for step in spec.paths[spec.paths.index(event.path or "") + 1 :]:
+            for call in calls[step]:
+                if call.at < event.data["until"]:
+                    yield f"{step} was called {event.data['until'] - call.at} ms early"

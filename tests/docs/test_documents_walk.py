@@ -1,0 +1,103 @@
+"""The commands of the documentation are really run, in their order, beside a real server."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from conftest import free_port
+
+WALK = "A first workflow in five minutes"
+MARK = "-- block --"
+_PATTERNS = (
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", r"[0-9a-f-]{36}"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"),
+    (r"\d+ ms|\d+\.\d s", r"(?:\d+ ms|\d+\.\d s)"),
+    (r"127\.0\.0\.1:8\d{3}", r"127\.0\.0\.1:\d+"),
+    (r"…", r".*"),
+    (r"\s+", r"\\s+"),
+)
+
+
+def test_five_minutes_of_the_readme(served: Any, documents: Any) -> None:
+    blocks = [b for b in documents.blocks("sh", "README.md") if b.heading == WALK]
+    shown = re.findall(
+        r"```sh\n(.*?)```(?:\s*```text\n(.*?)```)?", documents.pages["README.md"], re.DOTALL
+    )
+    expected = {script: text for script, text in shown}
+    assert len(blocks) >= 8
+    script = f"\necho '{MARK}'\n".join(block.text for block in blocks)
+
+    done = served.shell(script.replace("8000", str(free_port())))
+
+    outputs = done.stdout.split(MARK)
+    assert len(outputs) == len(blocks), done.stdout + done.stderr
+    for block, output in zip(blocks, outputs, strict=True):
+        if text := expected[block.text]:
+            message = f"{block.text}\nprinted\n{output}\n{done.stderr}"
+            assert _pattern(text).fullmatch(output.strip()), message
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """What an output has to look like: ids, times and `…` stand for any such."""
+    parts = [re.escape(text.strip())]
+    for found, meant in _PATTERNS:
+        found = re.escape(found) if found == "…" else found
+        parts = [
+            piece
+            for n, part in enumerate(parts)
+            for piece in (_split(part, found, meant) if n % 2 == 0 else [part])
+        ]
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def _split(part: str, found: str, meant: str) -> list[str]:
+    pieces: list[str] = []
+    position = 0
+    plain = re.sub(r"\\(.)", r"\1", part)
+    for match in re.finditer(found, plain):
+        pieces += [re.escape(plain[position : match.start()]), meant]
+        position = match.end()
+    return [*pieces, re.escape(plain[position:])]
+
+
+def test_commands_of_the_api_page(served: Any, documents: Any) -> None:
+    key = re.search(r"mz_\S+", served.greeting)
+    assert key is not None
+    served.environment["MINIZAPS_URL"] = f"http://127.0.0.1:{served.port}"
+    served.environment["MINIZAPS_API_KEY"] = key[0]
+    blocks = documents.blocks("sh", "docs/api.md")
+    script = f"\necho; echo '{MARK}'\n".join(block.text for block in blocks)
+
+    done = served.shell("set -e -o pipefail\n" + script)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    outputs = done.stdout.split(MARK)
+    assert len(outputs) == len(blocks)
+    problems = [o for o in outputs if '"about:blank"' in o]
+    assert problems == []
+    text = done.stdout
+    assert '"text":"Hello, Ada!"' in text
+    assert "event: succeed" in text
+    assert '"name":"dashboard"' in text
+    assert len(set(re.findall(r'\{"run_id":"([^"]+)"\}', text))) == 1
+
+
+def test_commands_of_the_operators_page(served: Any, documents: Any) -> None:
+    blocks = documents.blocks("sh", "docs/operate.md")
+    script = f"\necho '{MARK}'\n".join(block.text for block in blocks)
+
+    done = served.shell("set -e\n" + script)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "BAD" not in done.stdout
+    assert (served.folder / "backup.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_greeting_starts_the_example(served: Any) -> None:
+    line = next(line for line in served.greeting.splitlines() if "curl" in line)
+
+    done = served.shell(f"{line}\nminizaps runs watch && minizaps runs show")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Hello, Ada! The server is live." in done.stdout

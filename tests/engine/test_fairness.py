@@ -1,0 +1,35 @@
+"""Hundreds of runs in one loop: a slow one holds nobody up, a flood takes no other's place."""
+
+from __future__ import annotations
+
+import asyncio
+
+from minizaps.journal.status import Status
+from tests.engine.conftest import Driver, Probe
+
+
+async def test_a_flood_in_one_project_leaves_places_for_the_others(driver: Driver) -> None:
+    hanging = await driver.define({"type": "probe", "config": {"hang": True}})
+    definition = driver.app.engine.check(
+        {"name": "quick", "steps": [{"type": "set", "config": {"values": {"x": 1}}}]}
+    )
+    await driver.app.access.create_project("other")
+    (other,) = [p.id for p in await driver.app.access.projects() if p.name == "other"]
+    quick = await driver.app.catalog.create(other, definition, active=True, by="test")
+    for _ in range(30):
+        await driver.start(hanging)
+    run_id = await driver.start(quick.id, project=other)
+    async with asyncio.timeout(5):
+        while (await driver.app.listings.run(run_id, other)).status is not Status.SUCCEEDED:
+            await asyncio.sleep(0.01)
+    assert len(Probe.calls) == 8  # four fifths of ten places
+
+
+async def test_a_run_that_computes_for_long_lets_others_have_their_turn(driver: Driver) -> None:
+    sort = "{{ trigger.body | sort | length }}"
+    steps = [{"type": "set", "config": {"values": {"n": sort}}} for _ in range(40)]
+    run_id = await driver.start(await driver.define(*steps), body=list(range(5000, 0, -1)))
+    turns = 0
+    while not (await driver.run(run_id)).finished_at:
+        turns += 1
+    assert turns >= 3  # a read takes some turns of the loop

@@ -1,0 +1,164 @@
+"""What happens to the runs of a worker that died."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from minizaps import WorkflowEngine
+from minizaps.app import open_app
+from minizaps.clock import ManualClock
+from minizaps.errors import LeaseLost, WorkerLocked
+from minizaps.journal.claims import Room
+from minizaps.journal.records import Change, NewRun
+from minizaps.journal.status import Kind, Status
+from minizaps.settings import Settings
+from minizaps.worker.rescuer import Rescuer
+from tests.engine.conftest import Driver, Probe
+
+STEPS = [
+    {"id": "first", "type": "probe", "config": {"output": {"n": 1}}},
+    {"id": "second", "type": "probe", "config": {"output": {"n": 2}}},
+]
+
+
+async def leave_behind(folder: Path, clock: ManualClock, *kinds: Kind, kind: str = "probe") -> str:
+    """A run whose worker died after it had written `kinds` for the first step."""
+    async with open_app(Settings(data_dir=folder), clock=clock, worker=False) as app:
+        steps = [{**STEPS[0], "type": kind}, STEPS[1]]
+        definition = WorkflowEngine.check({"name": "left", "steps": steps})
+        workflow = await app.catalog.create("default", definition, active=True, by="test")
+        trigger = {"id": "manual", "type": "manual", "body": None, "headers": {}, "query": {}}
+        new = NewRun("default", workflow.id, 1, trigger)
+        started = await app.journal.start(new, worker="dead")
+        data: dict[Kind, dict[str, Any]] = {
+            Kind.BEGIN: {"input": {}},
+            Kind.COMPLETE: {"output": {"n": 1}},
+        }
+        for written in kinds:
+            if written is Kind.RESCUE:
+                await app.journal.rescue("somebody")
+                await app.journal.claim("dead", Room(10, 10))
+            else:
+                change = Change(written, clock.now(), "first", 1, data[written])
+                epoch = (await app.listings.run(started.run_id, "default")).epoch
+                await app.journal.append(started.run_id, epoch, [change])
+        return started.run_id
+
+
+@pytest.mark.parametrize(
+    ("written", "attempts"),
+    [
+        ((), ["first", "second"]),
+        ((Kind.BEGIN,), ["first", "second"]),
+        ((Kind.BEGIN, Kind.COMPLETE), ["second"]),
+    ],
+)
+async def test_a_run_goes_on_where_its_worker_died(
+    tmp_path: Path, clock: ManualClock, written: tuple[Kind, ...], attempts: list[str]
+) -> None:
+    run_id = await leave_behind(tmp_path, clock, *written)
+    async with open_app(Settings(data_dir=tmp_path), clock=clock) as app:
+        driver = Driver(app, clock)
+        await driver.settle()
+        assert (await driver.run(run_id)).status is Status.SUCCEEDED
+        assert [call.path for call in Probe.calls] == attempts
+        assert Probe.calls[0].idempotency_key == f"{run_id}:{attempts[0]}"
+
+
+async def test_an_interrupted_attempt_that_may_not_be_repeated_waits_for_a_person(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    run_id = await leave_behind(tmp_path, clock, Kind.BEGIN, kind="once")
+    async with open_app(Settings(data_dir=tmp_path), clock=clock) as app:
+        driver = Driver(app, clock)
+        await driver.settle()
+        run = await driver.run(run_id)
+        assert (run.status, run.error_type) == (Status.FAILED, "outcome_unknown")
+        assert run.dead_letter == "open"
+        assert Probe.calls == []
+        view = (await driver.steps(run_id))["first"]
+        assert view.attempts[0].status == "interrupted"
+
+
+async def test_a_step_that_takes_its_worker_down_three_times_is_poison(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    deaths = (Kind.BEGIN, Kind.RESCUE, Kind.BEGIN, Kind.RESCUE, Kind.BEGIN)
+    run_id = await leave_behind(tmp_path, clock, *deaths)
+    async with open_app(Settings(data_dir=tmp_path), clock=clock) as app:
+        driver = Driver(app, clock)
+        await driver.settle()
+        run = await driver.run(run_id)
+        assert (run.status, run.error_type, run.error_path) == (Status.FAILED, "poison", "first")
+        assert Probe.calls == []
+
+
+async def test_a_waiting_run_goes_on_after_a_downtime_once(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    async with open_app(Settings(data_dir=tmp_path), clock=clock) as app:
+        driver = Driver(app, clock)
+        delay = {"type": "delay", "config": {"seconds": 60}}
+        run_id = await driver.start(await driver.define(delay, STEPS[0]))
+        await driver.settle()
+    clock.advance(86_400)
+    async with open_app(Settings(data_dir=tmp_path), clock=clock) as app:
+        driver = Driver(app, clock)
+        await driver.advance(0)
+        await driver.advance(0)
+        assert (await driver.run(run_id)).status is Status.SUCCEEDED
+        assert len(Probe.calls) == 1
+
+
+async def test_a_stopping_worker_gives_back_what_it_cannot_finish(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    settings = Settings(data_dir=tmp_path, shutdown_grace=0)
+    async with open_app(settings, clock=clock) as app:
+        hanging = {**STEPS[0], "config": {"hang": True}}
+        run_id = await Driver(app, clock).start(await Driver(app, clock).define(hanging))
+        await Probe.started.wait()
+    async with open_app(settings, clock=clock, worker=False) as app:
+        events = await app.listings.events(run_id)
+        assert events[-1].kind is Kind.RELEASE
+        assert (await app.listings.run(run_id, "default")).status is Status.QUEUED
+
+
+async def test_a_run_that_the_worker_does_not_know_is_found(driver: Driver) -> None:
+    workflow_id = await driver.define(STEPS[0])
+    trigger = {"id": "manual", "type": "manual", "body": None, "headers": {}, "query": {}}
+    worker = driver.app.worker
+    assert worker is not None
+    new = NewRun("default", workflow_id, 1, trigger)
+    started = await driver.app.journal.start(new, worker=worker.name)
+    rescuer = Rescuer(driver.app.journal, worker)
+    await rescuer.run_once()
+    await rescuer.run_once()
+    await driver.settle()
+    assert (await driver.run(started.run_id)).status is Status.SUCCEEDED
+
+
+async def test_a_run_that_was_taken_away_is_dropped(driver: Driver) -> None:
+    hanging = {**STEPS[0], "config": {"hang": True}}
+    run_id = await driver.start(await driver.define(hanging))
+    await Probe.started.wait()
+    assert driver.app.worker is not None
+    await driver.app.journal.rescue("another")
+    await Rescuer(driver.app.journal, driver.app.worker).run_once()
+    await driver.app.worker.settle()
+    with pytest.raises(LeaseLost):
+        await driver.app.journal.append(run_id, 1, [Change(Kind.SUCCEED, 1, data={})])
+
+
+async def test_a_second_worker_on_the_same_database_is_refused(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    async with open_app(Settings(data_dir=tmp_path), clock=clock):
+        with pytest.raises(WorkerLocked, match="another Mini-Zaps server"):
+            async with open_app(Settings(data_dir=tmp_path), clock=clock):
+                pass
+        async with open_app(Settings(data_dir=tmp_path), clock=clock, worker=False):
+            pass
