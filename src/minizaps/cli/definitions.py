@@ -74,7 +74,7 @@ def validate(
         print_json([{"file": file, "problems": problems} for file, problems in found.items()])
     else:
         for file, problems in found.items():
-            lines = [f"{file}:{p['pointer'] or '/'}  {p['detail']}" for p in problems]
+            lines = [f"{file}:{p['pointer']}  {p['detail']}" for p in problems]
             typer.echo("\n".join(lines) or f"{file}: valid")
     if any(found.values()):
         raise typer.Exit(1)
@@ -84,9 +84,9 @@ def _problems(file: Path) -> list[dict[str, str]]:
     try:
         WorkflowEngine.check(read_json(file))
     except DefinitionInvalid as error:
-        return [{"pointer": p.pointer, "detail": p.detail} for p in error.problems]
+        return [{"pointer": p.pointer or "/", "detail": p.detail} for p in error.problems]
     except Failed as error:
-        return [{"pointer": "", "detail": str(error)}]
+        return [{"pointer": "", "detail": str(error).removeprefix(f"{file}: ")}]
     return []
 
 

@@ -92,10 +92,10 @@ def _with_ids(raw: JsonObject) -> JsonObject:
     for entries in (steps, listed):
         taken = {entry.get("id") for entry in entries if isinstance(entry.get("id"), str)}
         for entry in entries:
-            if "id" not in entry:
+            if entry.get("id") is None:
                 entry_id = _new_id(entry, taken | RESERVED_ROOTS)
                 taken.add(entry_id)
-                fields = dict(entry)
+                fields = {key: value for key, value in entry.items() if key != "id"}
                 entry.clear()
                 entry.update({"id": entry_id, **fields})
     return definition
@@ -131,7 +131,8 @@ class _Checker:
         for pointer, step in _walk(definition.get("steps"), "/steps"):
             self._unique(step.get("id"), f"{pointer}/id", self.places)
         triggers: dict[str, str] = {}
-        for index, trigger in enumerate(definition.get("triggers") or []):
+        listed = definition.get("triggers")
+        for index, trigger in enumerate(listed if isinstance(listed, list) else ()):
             if isinstance(trigger, dict):
                 self._unique(trigger.get("id"), f"/triggers/{index}/id", triggers)
         self._steps(definition.get("steps"), "/steps", earlier=set(), handling=False)
@@ -186,9 +187,13 @@ class _Checker:
         try:
             model.model_validate(config)
         except ValidationError as error:
-            for problem in validation_problems(error, model, config, f"{here}/config"):
-                if not _is_templated(problem.pointer.removeprefix(here), templated):
-                    self.problems.append(problem)
+            self.problems += validation_problems(
+                error,
+                model,
+                config,
+                f"{here}/config",
+                unknown_yet=lambda pointer: _is_templated(pointer.removeprefix(here), templated),
+            )
 
     def _reference(
         self, reference: Reference, pointer: str, earlier: set[str], *, handling: bool

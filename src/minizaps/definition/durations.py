@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Annotated, Any
 
@@ -12,7 +11,8 @@ LONGEST = 366 * 86400 * 10.0  # ten years: beyond it, timestamps stop being mean
 
 _ISO = re.compile(
     r"P(?:(?P<weeks>\d+)W|(?:(?P<days>\d+)D)?"
-    r"(?:T(?=\d)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?)"
+    r"(?:T(?=\d)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?)",
+    re.ASCII,
 )
 _SECONDS = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
 
@@ -28,12 +28,12 @@ def parse_duration(value: Any) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError("a duration is a number of seconds or ISO 8601 text such as PT5M")
-    seconds = _parse_iso(value) if isinstance(value, str) else float(value)
-    if not math.isfinite(seconds) or seconds < 0:
+    seconds = _parse_iso(value) if isinstance(value, str) else value
+    if not seconds >= 0:  # NaN is neither more nor less
         raise ValueError("a duration is a finite number of seconds, 0 or more")
     if seconds > LONGEST:
         raise ValueError("a duration is ten years at most")
-    return seconds
+    return float(seconds)
 
 
 def _parse_iso(text: str) -> float:
@@ -53,10 +53,10 @@ Duration = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "number", "minimum": 0},
+                {"type": "number", "minimum": 0, "maximum": LONGEST},
                 {
                     "type": "string",
-                    "pattern": r"^P(\d+W|(\d+D)?(T(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?)$",
+                    "pattern": r"^P(?!$)(\d+W|(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?)$",
                 },
             ],
             "description": "Seconds as a number, or an ISO 8601 duration such as PT5M or P1D.",

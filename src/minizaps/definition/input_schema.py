@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import jsonschema
+import orjson
 import re2
 from jsonschema import Draft202012Validator, validators
 from referencing import Registry
+from referencing._core import Resolver
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
 
 from minizaps.definition.strict_json import join_pointer
 from minizaps.errors import Problem
@@ -19,6 +24,9 @@ InputCheck = Callable[[Any], list[Problem]]
 
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
+_REFERENCES = ("$ref", "$dynamicRef")
+_BY_NAME = ("properties", "$defs", "dependentSchemas")  # hold schemas under names of any kind
+_DATA = ("const", "enum", "default", "examples")
 
 
 def _match_pattern(
@@ -28,8 +36,29 @@ def _match_pattern(
         yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
+def _unique_items(
+    validator: Any, unique: bool, instance: Any, schema: Any
+) -> Iterator[jsonschema.ValidationError]:
+    """In linear time, where the library compares each item with all others."""
+    if unique and validator.is_type(instance, "array"):
+        items = {orjson.dumps(_comparable(item), option=orjson.OPT_SORT_KEYS) for item in instance}
+        if len(items) < len(instance):
+            yield jsonschema.ValidationError("the array has an item twice")
+
+
+def _comparable(value: Any) -> Any:
+    """The value with 1.0 as 1: numbers are compared by their value."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
+        return int(value)
+    if isinstance(value, list):
+        return [_comparable(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _comparable(item) for key, item in value.items()}
+    return value
+
+
 _Validator = validators.extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator, {"pattern": _match_pattern}
+    Draft202012Validator, {"pattern": _match_pattern, "uniqueItems": _unique_items}
 )
 
 
@@ -39,27 +68,48 @@ def schema_problems(schema: Any, pointer: str) -> list[Problem]:
         Draft202012Validator.check_schema(schema)
     except jsonschema.SchemaError as error:
         return [Problem(_at(pointer, error.absolute_path), error.message)]
-    return list(_pattern_problems(schema, pointer))
+    resolver = Registry[Any]().resolver_with_root(DRAFT202012.create_resource(schema))
+    return list(_keyword_problems(schema, pointer, resolver))
 
 
-def _pattern_problems(schema: Any, pointer: str) -> Iterator[Problem]:
-    for key, value in schema.items() if isinstance(schema, dict) else ():
-        if key == "patternProperties":
-            yield Problem(join_pointer(pointer, key), "patternProperties is not supported")
-        if key == "$ref" and isinstance(value, str) and not value.startswith("#"):
-            yield Problem(join_pointer(pointer, key), "only references within the schema (#...)")
-        if key == "pattern" and isinstance(value, str):
-            try:
-                re2.compile(value, _OPTIONS)
-            except re2.error as error:
-                yield Problem(join_pointer(pointer, key), f"not a supported pattern: {error}")
-        for part, item in _parts(value):
-            yield from _pattern_problems(item, join_pointer(join_pointer(pointer, key), part))
-        yield from _pattern_problems(value, join_pointer(pointer, key))
+def _keyword_problems(part: Any, here: str, resolver: Resolver[Any]) -> Iterator[Problem]:
+    for key, value in _members(part):
+        place = join_pointer(here, key)
+        if key in _BY_NAME and isinstance(value, dict):
+            for name, named in value.items():
+                yield from _keyword_problems(named, join_pointer(place, name), resolver)
+        elif key in _REFERENCES and isinstance(value, str):
+            yield from _reference_problems(value, place, resolver)
+        elif key == "patternProperties":
+            yield Problem(place, "patternProperties is not supported")
+        elif key == "pattern" and isinstance(value, str):
+            yield from _pattern_problems(value, place)
+        elif key not in _DATA:
+            yield from _keyword_problems(value, place, resolver)
 
 
-def _parts(value: Any) -> Iterator[tuple[int, Any]]:
-    return enumerate(value) if isinstance(value, list) else iter(())
+def _members(part: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(part, dict):
+        yield from part.items()
+    elif isinstance(part, list):
+        yield from enumerate(part)
+
+
+def _reference_problems(reference: str, pointer: str, resolver: Resolver[Any]) -> Iterator[Problem]:
+    if not reference.startswith("#"):
+        yield Problem(pointer, "only references within the schema (#...)")
+        return
+    try:
+        resolver.lookup(reference)
+    except Unresolvable:
+        yield Problem(pointer, f"there is nothing at {reference}")
+
+
+def _pattern_problems(pattern: str, pointer: str) -> Iterator[Problem]:
+    try:
+        re2.compile(pattern, _OPTIONS)
+    except re2.error as error:
+        yield Problem(pointer, f"not a supported pattern: {error}")
 
 
 def compile_schema(schema: Any) -> InputCheck:
@@ -67,11 +117,14 @@ def compile_schema(schema: Any) -> InputCheck:
     validator = _Validator(schema, registry=Registry())
 
     def check(value: Any) -> list[Problem]:
-        errors = sorted(validator.iter_errors(value), key=lambda e: str(e.json_path))
-        return [
-            Problem(_at("", error.absolute_path), error.message[:500])
-            for error in errors[:MOST_PROBLEMS]
-        ]
+        try:
+            errors = list(islice(validator.iter_errors(value), MOST_PROBLEMS))
+        except RecursionError:
+            return [Problem("", "the input_schema refers to itself without end")]
+        except Unresolvable as error:
+            return [Problem("", f"the input_schema cannot be applied: {error}")]
+        errors.sort(key=lambda error: str(error.json_path))
+        return [Problem(_at("", error.absolute_path), error.message[:500]) for error in errors]
 
     return check
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -19,7 +19,12 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 
 def validation_problems(
-    error: ValidationError, model: type[BaseModel], raw: Any, pointer: str = ""
+    error: ValidationError,
+    model: type[BaseModel],
+    raw: Any,
+    pointer: str = "",
+    *,
+    unknown_yet: Callable[[str], bool] = lambda _: False,
 ) -> list[Problem]:
     """The problems of a Pydantic error, each at its place in the JSON.
 
@@ -27,34 +32,45 @@ def validation_problems(
         model: what was validated against; its field names serve as hints.
         raw: the JSON value that was validated.
         pointer: where that value stands.
+        unknown_yet: whether the value at a pointer is given later, so that only its key counts.
     """
-    known = _field_names(model)
-    problems = [
-        Problem(_pointer(e["loc"], raw, pointer), _detail(e, known))
-        for e in error.errors(include_url=False, include_input=False)
-    ]
+    known = [set(part.get("properties", {})) for part in _parts(model)]
+    problems = []
+    for e in error.errors(include_url=False, include_input=False):
+        place, beside = _follow(e["loc"], raw, pointer)
+        if e["type"] == "extra_forbidden" or not unknown_yet(place):
+            problems.append(Problem(place, _detail(e, known, beside)))
     return list(dict.fromkeys(problems))
 
 
-def _pointer(loc: Sequence[str | int], raw: Any, pointer: str) -> str:
-    """Follow the location through the JSON, past the tags that unions put into it."""
+def _follow(loc: Sequence[str | int], raw: Any, pointer: str) -> tuple[str, frozenset[str]]:
+    """Follow the location through the JSON, past the tags that unions put into it.
+
+    Returns:
+        its pointer, and the keys of the object in which it ends.
+    """
+    beside: frozenset[str] = frozenset()
     for place, part in enumerate(loc):
+        beside = frozenset(raw) if isinstance(raw, dict) else beside
         in_list = isinstance(raw, list) and isinstance(part, int) and part < len(raw)
         if in_list or (isinstance(raw, dict) and part in raw):
             raw = raw[part]
         elif place < len(loc) - 1 or not isinstance(raw, dict) or not str(part).isidentifier():
             continue
         pointer = join_pointer(pointer, part)
-    return pointer
+    return pointer, beside
 
 
-def _detail(error: Any, known: Iterable[str]) -> str:
+def _detail(error: Any, known: Sequence[set[str]], beside: frozenset[str]) -> str:
     match error["type"]:
         case "missing":
             return "is required"
         case "extra_forbidden":
             key = str(error["loc"][-1])
-            return f"unknown key {key!r}{suggest(key, known)}"
+            # The keys beside it tell which part of the format was meant.
+            most = max(len(names & beside) for names in known)
+            meant = {name for names in known if len(names & beside) == most for name in names}
+            return f"unknown key {key!r}{suggest(key, meant - beside)}"
         case "value_error":
             return str(error["ctx"]["error"])
         case _:
@@ -62,7 +78,6 @@ def _detail(error: Any, known: Iterable[str]) -> str:
             return message[:1].lower() + message[1:]
 
 
-def _field_names(model: type[BaseModel]) -> set[str]:
+def _parts(model: type[BaseModel]) -> list[dict[str, Any]]:
     schema = model.model_json_schema()
-    parts = [schema, *schema.get("$defs", {}).values()]
-    return {name for part in parts for name in part.get("properties", {})}
+    return [schema, *schema.get("$defs", {}).values()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -53,6 +54,9 @@ def check_json(value: Any, pointer: str = "", depth: int = 1) -> None:
     elif isinstance(value, int):
         if not -_LARGEST // 2 <= value < _LARGEST:
             raise JsonInvalid([Problem(pointer, "an integer has 64 bits at most: send it as text")])
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise JsonInvalid([Problem(pointer, "a number is finite")])
     elif isinstance(value, (dict, list)):
         if depth > DEEPEST:
             raise JsonInvalid([Problem(pointer, f"nested deeper than {DEEPEST} levels")])

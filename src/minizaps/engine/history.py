@@ -18,6 +18,7 @@ class StepStatus(StrEnum):
     """Where a step stands."""
 
     RUNNING = "running"  # an attempt has begun and has no outcome yet
+    INTERRUPTED = "interrupted"  # its worker died during the attempt
     RETRYING = "retrying"  # an attempt has failed; the next one is due
     PAUSED = "paused"
     SUCCEEDED = "succeeded"
@@ -85,7 +86,9 @@ class History:
                 self._step(event, event.data or {})
             case Kind.RESCUE:
                 for state in self.steps.values():
-                    state.interruptions += state.status is StepStatus.RUNNING
+                    if state.status is StepStatus.RUNNING:
+                        state.status = StepStatus.INTERRUPTED
+                        state.interruptions += 1
 
     def _start(self, data: Mapping[str, Any]) -> None:
         self.data["trigger"] = data["trigger"]

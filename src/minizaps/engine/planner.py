@@ -100,7 +100,7 @@ def _act(step: PlannedStep, history: History) -> Action | None:
             return Resume(step, state.output)
         case StepStatus.RETRYING:
             return Execute(step, state.attempts + 1)
-        case StepStatus.RUNNING:
+        case StepStatus.RUNNING | StepStatus.INTERRUPTED:
             return _recover(step, state)
 
 

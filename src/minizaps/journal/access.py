@@ -100,12 +100,11 @@ class Access:
         """
 
         def operation(db: apsw.Connection) -> None:
-            if db.execute(self._q["key"], (key_id, project)).get is None:
+            role = db.execute(self._q["key"], (key_id, project)).get
+            if role is None:
                 raise NotFound(f"there is no key {key_id}")
-            if (
-                project == DEFAULT_PROJECT
-                and not db.execute(self._q["other_admins"], (project, key_id)).get
-            ):
+            others = db.execute(self._q["other_admins"], (project, key_id)).get
+            if role == "admin" and project == DEFAULT_PROJECT and not others:
                 raise Conflict("this is the last admin key: make another one first")
             db.execute(self._q["delete_key"], (key_id, project))
 

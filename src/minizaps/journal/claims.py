@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import islice, zip_longest
+from itertools import zip_longest
 
 import apsw
 
@@ -32,13 +32,19 @@ class Room:
         return max(0, min(self.limit, self.share - self.held.get(project, 0)))
 
 
-def choose(db: apsw.Connection, queries: dict[str, str], room: Room) -> list[str]:
-    """The ids of the queued runs to claim, of at most 64 projects at a time."""
+def choose(db: apsw.Connection, queries: dict[str, str], room: Room) -> tuple[list[str], bool]:
+    """The ids of the queued runs to claim, and whether others stay queued.
+
+    Looks at 64 projects at most, those whose turn is next.
+    """
     projects = [project for (project,) in db.execute(queries["queued_projects"])]
     turn = [p for p in projects if p > room.after] + [p for p in projects if p <= room.after]
-    queues = [
-        [i for (i,) in db.execute(queries["oldest_queued"], (p, room.for_project(p)))]
-        for p in turn[:PROJECTS]
-    ]
-    rounds = (run_id for round_ in zip_longest(*queues) for run_id in round_ if run_id)
-    return list(islice(rounds, room.limit))
+    more = len(turn) > PROJECTS
+    queues = []
+    for project in turn[:PROJECTS]:
+        allowed = room.for_project(project)
+        found = [i for (i,) in db.execute(queries["oldest_queued"], (project, allowed + 1))]
+        more = more or len(found) > allowed
+        queues.append(found[:allowed])
+    rounds = [run_id for round_ in zip_longest(*queues) for run_id in round_ if run_id]
+    return rounds[: room.limit], more or len(rounds) > room.limit

@@ -28,7 +28,8 @@ class Journal:
     lease epoch: each claim raises it, and `append` requires it.
 
     Attributes:
-        ready: set whenever there may be queued runs to claim.
+        backlog: whether there may be queued runs.
+        ready: set when it is worth looking for some.
         next_due: the earliest time at which a waiting run is known to go on, in milliseconds.
         due_sooner: set when `next_due` has become earlier.
         on_cancel: called with the id of each run that was cancelled through this process.
@@ -39,6 +40,7 @@ class Journal:
         self._q = database.queries
         self._clock = clock
         self._watchers: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self.backlog = True
         self.ready = asyncio.Event()
         self.next_due = 0
         self.due_sooner = asyncio.Event()
@@ -61,7 +63,7 @@ class Journal:
             events.append(_event(2, now, Kind.CLAIM, {"worker": worker, "epoch": 1}))
         started = await self._db.write(lambda db: self._start(db, new, run_id, worker, now, events))
         if worker is None:
-            self.ready.set()
+            self._queued()
         return started
 
     def _start(
@@ -106,20 +108,27 @@ class Journal:
         """Take as many queued runs as `worker` has room for, taking turns between projects."""
         now = self._clock.now()
         self.ready.clear()
+        self.backlog = False
         if not await self._db.rows("queued_projects"):
             return []
-        claimed = await self._db.write(lambda db: self._claim(db, worker, room, now))
-        if len(claimed) == room.limit:
-            self.ready.set()
+        claimed, more = await self._db.write(lambda db: self._claim(db, worker, room, now))
+        self.backlog = self.backlog or more
         return claimed
 
-    def _claim(self, db: apsw.Connection, worker: str, room: Room, now: int) -> list[Claimed]:
+    def _claim(
+        self, db: apsw.Connection, worker: str, room: Room, now: int
+    ) -> tuple[list[Claimed], bool]:
         claimed = []
-        for run_id in choose(db, self._q, room):
+        chosen, more = choose(db, self._q, room)
+        for run_id in chosen:
             db.execute(self._q["claim"], (worker, now, run_id))
             self._add(db, run_id, now, Kind.CLAIM, {"worker": worker})
             claimed.append(self._load(db, run_id))
-        return claimed
+        return claimed, more
+
+    def _queued(self) -> None:
+        self.backlog = True
+        self.ready.set()
 
     async def append(self, run_id: str, epoch: int, changes: Sequence[Change]) -> int:
         """Write what the holder of a lease did; the last change decides the run's status.
@@ -149,7 +158,7 @@ class Journal:
 
         seq = await self._db.write(operation)
         if transition.after is Status.QUEUED:
-            self.ready.set()
+            self._queued()
         if last.due_at is not None and last.due_at < self.next_due:
             self.next_due = last.due_at
             self.due_sooner.set()
@@ -176,7 +185,7 @@ class Journal:
         ids, following = await self._db.write(operation)
         self.next_due = min(self.next_due, following or now + MANY)
         if ids:
-            self.ready.set()
+            self._queued()
         self._announce(ids)
         return len(ids)
 
@@ -196,7 +205,7 @@ class Journal:
 
         ids = await self._db.write(operation)
         if ids:
-            self.ready.set()
+            self._queued()
         self._announce(ids)
         return len(ids)
 
@@ -262,7 +271,7 @@ class Journal:
 
         if orphans:
             await self._db.write(operation)
-            self.ready.set()
+            self._queued()
         return len(orphans)
 
     def now(self) -> int:

@@ -28,8 +28,5 @@ class Claimer:
 
     async def pause(self) -> None:
         """Wait for something to claim and a place for it."""
-        if not self._worker.room.limit:
-            self._worker.place_free.clear()
-            await wait_for(self._worker.place_free, POLL)
         await wait_for(self._journal.ready, POLL)
         await asyncio.sleep(self._claimed_at + GAP - time.monotonic())

@@ -40,7 +40,6 @@ class Worker:
         self._held: Counter[str] = Counter()
         self._draining = False
         self._last_project = ""
-        self.place_free = asyncio.Event()
         journal.on_cancel = self.drop
 
     @property
@@ -60,7 +59,7 @@ class Worker:
         A run never overtakes queued ones: while there may be some, all queue.
         """
         free = self._concurrency - len(self._tasks) - self._reserved > 0
-        if self._draining or not free or self._journal.ready.is_set():
+        if self._draining or not free or self._journal.backlog:
             return False
         if self._held[project] >= self._share:
             return False
@@ -91,6 +90,7 @@ class Worker:
         """Claim what there is room for; return how many runs that were."""
         room = self.room
         if not room.limit:
+            self._journal.ready.clear()  # set again when a run leaves its place
             return 0
         claimed = await self._journal.claim(self.name, room)
         for run in claimed:
@@ -119,13 +119,11 @@ class Worker:
     def _put_down(self, task: asyncio.Task[None], run_id: str, project: str) -> None:
         if self._tasks.get(run_id) is task:
             del self._tasks[run_id]
-        at_share = self._held[project] >= self._share
         self._held[project] -= 1
         if not self._held[project]:
             del self._held[project]
-        if at_share or len(self._tasks) + 1 >= self._concurrency:
+        if self._journal.backlog:
             self._journal.ready.set()
-        self.place_free.set()
 
     async def _drive(self, claimed: Claimed) -> None:
         run_id = claimed.run.id

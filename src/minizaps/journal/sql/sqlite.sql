@@ -209,7 +209,7 @@ WHERE project = ? AND id > ? ORDER BY id LIMIT ?;
 DELETE FROM keys WHERE id = ? AND project = ?;
 
 -- name: key
-SELECT id FROM keys WHERE id = ? AND project = ?;
+SELECT role FROM keys WHERE id = ? AND project = ?;
 
 -- name: other_admins
 SELECT count(*) FROM keys WHERE project = ? AND role = 'admin' AND id <> ?;

@@ -1,0 +1,66 @@
+"""`run`, `validate`, `schema`: what an author does before there is a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jsonschema
+
+from tests.cli.conftest import HELLO, Minizaps
+
+
+def test_run_shows_each_step_and_the_output(minizaps: Minizaps) -> None:
+    result = minizaps("run", "hello.json", "--input", '{"name": "Ada"}')
+    assert result.code == 0
+    assert [line.split()[1] for line in result.out.splitlines() if line.startswith("  ")] == [
+        "set_1", "delay_1", "delay_1", "set_2",
+    ]  # fmt: skip
+    assert 'output  {"said":"Hello Ada!"}' in result.out
+
+
+def test_run_says_why_it_failed_and_exits_with_1(minizaps: Minizaps) -> None:
+    result = minizaps("run", "broken.json")
+    assert result.code == 1
+    assert "next try at" in result.out
+    assert "error   network:" in result.out
+
+
+def test_run_prints_json_for_programs(minizaps: Minizaps) -> None:
+    result = minizaps("run", "hello.json", "--input", '{"name": "Ada"}', "--json")
+    assert result.json["status"] == "succeeded"
+    assert [s["status"] for s in result.json["steps"]] == ["succeeded"] * 3
+
+
+def test_a_missing_value_is_said_with_its_place(minizaps: Minizaps) -> None:
+    result = minizaps("run", "hello.json", "--input", '{"nam": "Ada"}')
+    assert result.code == 1
+    assert "/config/values/greeting: 'name' is missing" in result.out
+
+
+def test_validate_lists_every_problem_of_every_file(minizaps: Minizaps, tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text('{"name": "x", "steps": [{"type": "webhok"}], "y": 1}')
+    (tmp_path / "worse.json").write_text('{"name": ')
+    result = minizaps("validate", "hello.json", "bad.json", "worse.json", "none.json")
+    assert result.code == 1
+    assert "hello.json: valid" in result.out
+    assert "bad.json:/steps/0/type  unknown step type 'webhok': did you mean" in result.out
+    assert "bad.json:/y  unknown key 'y'" in result.out
+    assert "worse.json:  not acceptable JSON" in result.out
+    assert "cannot read none.json" in result.out
+
+
+def test_the_schema_accepts_what_is_valid_and_refuses_what_is_not(minizaps: Minizaps) -> None:
+    schema = minizaps("schema").json
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    assert validator.is_valid(HELLO)
+    delay = {"type": "delay", "config": {"seconds": "{{ trigger.body.wait }}"}}
+    assert validator.is_valid({**HELLO, "steps": [delay]})
+    assert not validator.is_valid({**HELLO, "steps": [{"type": "webhok"}]})
+    assert not validator.is_valid({**HELLO, "steps": [{"type": "delay", "config": {"sec": 1}}]})
+
+
+def test_input_that_is_no_json_is_said(minizaps: Minizaps) -> None:
+    result = minizaps("run", "hello.json", "--input", "{name}")
+    assert result.code == 1
+    assert "--input: not acceptable JSON" in result.err
