@@ -10,6 +10,7 @@ import pytest
 from minizaps import WorkflowEngine
 from minizaps.app import open_app
 from minizaps.clock import ManualClock
+from minizaps.connectors.set import SetConnector
 from minizaps.errors import LeaseLost, WorkerLocked
 from minizaps.journal.claims import Room
 from minizaps.journal.records import Change, NewRun
@@ -27,7 +28,10 @@ STEPS = [
 async def leave_behind(folder: Path, clock: ManualClock, *kinds: Kind, kind: str = "probe") -> str:
     """A run whose worker died after it had written `kinds` for the first step."""
     async with open_app(Settings(data_dir=folder), clock=clock, worker=False) as app:
-        steps = [{**STEPS[0], "type": kind}, STEPS[1]]
+        first = {**STEPS[0], "type": kind}
+        if kind == "set":
+            first["config"] = {"values": {"n": 1}}
+        steps = [first, STEPS[1]]
         definition = WorkflowEngine.check({"name": "left", "steps": steps})
         workflow = await app.catalog.create("default", definition, active=True, by="test")
         trigger = {"id": "manual", "type": "manual", "body": None, "headers": {}, "query": {}}
@@ -94,6 +98,28 @@ async def test_a_step_that_takes_its_worker_down_three_times_is_poison(
         run = await driver.run(run_id)
         assert (run.status, run.error_type, run.error_path) == (Status.FAILED, "poison", "first")
         assert Probe.calls == []
+
+
+async def test_a_pure_step_that_takes_its_worker_down_again_and_again_is_poison(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = await leave_behind(tmp_path, clock, Kind.RESCUE, kind="set")
+
+    async def die(*_: object) -> None:
+        raise KeyboardInterrupt  # the journal keeps what was on disk before
+
+    monkeypatch.setattr(SetConnector, "execute", die)
+    for _ in range(3):
+        async with open_app(Settings(data_dir=tmp_path), clock=clock, worker=False) as app:
+            await app.journal.rescue("me")
+            (claimed,) = await app.journal.claim("dead", Room(1, 1))
+            execution = await app.engine.execution(claimed)
+            with pytest.raises(KeyboardInterrupt):
+                await execution.drive()
+    async with open_app(Settings(data_dir=tmp_path), clock=clock) as app:
+        driver = Driver(app, clock)
+        await driver.settle()
+        assert (await driver.run(run_id)).error_type == "poison"
 
 
 async def test_a_waiting_run_goes_on_after_a_downtime_once(

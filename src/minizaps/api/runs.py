@@ -209,7 +209,7 @@ async def start_replay(
 async def run_detail(app: App, run_id: str, project: str) -> RunDetail:
     """One run with its data."""
     run = await app.listings.run(run_id, project)
-    return RunDetail(**detail_fields(run, await app.listings.events(run_id)))
+    return RunDetail(**detail_fields(run, await app.listings.ends(run_id)))
 
 
 async def workflow_id_of(app: App, named: str | None, project: str) -> str | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import shutil
 import signal
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
+from pathlib import Path
 
 import orjson
 import uvicorn
@@ -106,6 +108,12 @@ async def _first_key(app: App) -> str | None:
     return secret
 
 
+def _command() -> str:
+    """How the person at this terminal calls `minizaps`."""
+    name = Path(sys.argv[0])
+    return name.name if shutil.which(name.name) == str(name) else str(name)
+
+
 async def _greet(app: App, secret: str | None) -> None:
     settings = app.settings
     lines = [f"Mini-Zaps on {settings.base_url}  (data in {settings.data_dir})"]
@@ -116,7 +124,7 @@ async def _greet(app: App, secret: str | None) -> None:
             tokens = [t.token for t in await app.catalog.triggers(workflow.id) if t.token]
             lines += [
                 "",
-                "Start the example 'hello', then look at its run (minizaps runs show):",
+                f"Start the example 'hello', then look at its run ({_command()} runs show):",
                 f"  curl -d '{{\"name\": \"Ada\"}}' -H 'Content-Type: application/json' "
                 f"{settings.base_url}/hooks/{tokens[0]}",
             ]

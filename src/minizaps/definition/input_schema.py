@@ -11,7 +11,6 @@ import orjson
 import re2
 from jsonschema import Draft202012Validator, validators
 from referencing import Registry
-from referencing._core import Resolver
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
@@ -72,7 +71,7 @@ def schema_problems(schema: Any, pointer: str) -> list[Problem]:
     return list(_keyword_problems(schema, pointer, resolver))
 
 
-def _keyword_problems(part: Any, here: str, resolver: Resolver[Any]) -> Iterator[Problem]:
+def _keyword_problems(part: Any, here: str, resolver: Any) -> Iterator[Problem]:
     for key, value in _members(part):
         place = join_pointer(here, key)
         if key in _BY_NAME and isinstance(value, dict):
@@ -95,7 +94,7 @@ def _members(part: Any) -> Iterator[tuple[Any, Any]]:
         yield from enumerate(part)
 
 
-def _reference_problems(reference: str, pointer: str, resolver: Resolver[Any]) -> Iterator[Problem]:
+def _reference_problems(reference: str, pointer: str, resolver: Any) -> Iterator[Problem]:
     if not reference.startswith("#"):
         yield Problem(pointer, "only references within the schema (#...)")
         return

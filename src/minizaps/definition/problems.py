@@ -71,6 +71,8 @@ def _detail(error: Any, known: Sequence[set[str]], beside: frozenset[str]) -> st
             most = max(len(names & beside) for names in known)
             meant = {name for names in known if len(names & beside) == most for name in names}
             return f"unknown key {key!r}{suggest(key, meant - beside)}"
+        case "dict_type" | "model_type":
+            return "is no object"
         case "value_error":
             return str(error["ctx"]["error"])
         case _:

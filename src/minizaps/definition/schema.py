@@ -30,7 +30,9 @@ def definition_schema(config_models: Mapping[str, type[BaseModel]]) -> dict[str,
             defs[f"{name}.{part}"] = _allow_templates(part_schema)
         defs[name] = _allow_templates(config)
         chosen = {"properties": {"type": {"const": kind}}, "required": ["type"]}
-        then = {"properties": {"config": {"$ref": f"#/$defs/{name}"}}}
+        then: dict[str, Any] = {"properties": {"config": {"$ref": f"#/$defs/{name}"}}}
+        if config.get("required"):
+            then["required"] = ["config"]
         step["allOf"].append({"if": chosen, "then": then})
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 

@@ -47,7 +47,9 @@ Id = Annotated[
     str,
     BeforeValidator(_check_id),
     Field(pattern=ID_PATTERN),
-    WithJsonSchema({"type": "string", "pattern": ID_PATTERN}),
+    WithJsonSchema(
+        {"type": "string", "pattern": ID_PATTERN, "not": {"enum": sorted(RESERVED_ROOTS)}}
+    ),
 ]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 

@@ -69,7 +69,8 @@ async def make_attempt(
 
     Args:
         timeout: seconds that it may take.
-        begin: takes the attempt down in the journal, before its effect; None for a pure step.
+        begin: takes the attempt down in the journal, before its effect; None for a pure step
+            that is not suspected to have taken a worker down.
     """
     started_at = tools.clock.now()
     shown = None

@@ -136,7 +136,7 @@ class Execution:
             number=number,
             timeout=left,
             tools=self._tools,
-            begin=None if step.connector.pure else begin,
+            begin=None if step.connector.pure and not self._history.suspect else begin,
         )
         if not step.connector.pure:
             failpoint("effect.after")
@@ -144,7 +144,7 @@ class Execution:
 
     def _take(self, step: PlannedStep, number: int, outcome: Outcome) -> None:
         facts: dict[str, Any] = {"started_at": outcome.started_at}
-        if step.connector.pure or not self._begun(step):
+        if not self._begun(step):
             facts["input"] = outcome.input
         if outcome.error is not None:
             error = {

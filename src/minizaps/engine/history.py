@@ -54,6 +54,7 @@ class History:
         steps: the state of each step that has one, by path.
         data: the context roots, and the outputs' keys merged over each other.
         output: the output of the step that succeeded last.
+        suspect: whether a worker died with the run, and no step has ended since.
         cursor: for each sequence of steps (by its prefix), how many of its first steps are done.
             Only ever grows, so that planning does not walk over what is done.
     """
@@ -62,6 +63,7 @@ class History:
         self.seq = 0
         self.steps: dict[str, StepState] = {}
         self.output: dict[str, Any] = {}
+        self.suspect = False
         self.cursor: dict[str, int] = {}
         self.deadline = run.deadline
         self.data: dict[str, Any] = {
@@ -84,11 +86,8 @@ class History:
                 self._start(event.data or {})
             case Kind.BEGIN | Kind.COMPLETE | Kind.SKIP | Kind.CATCH | Kind.RETRY | Kind.PAUSE:
                 self._step(event, event.data or {})
-            case Kind.RESCUE:
-                for state in self.steps.values():
-                    if state.status is StepStatus.RUNNING:
-                        state.status = StepStatus.INTERRUPTED
-                        state.interruptions += 1
+            case Kind.RESCUE | Kind.RELEASE:
+                self._interrupt(died=event.kind is Kind.RESCUE)
 
     def _start(self, data: Mapping[str, Any]) -> None:
         self.data["trigger"] = data["trigger"]
@@ -105,12 +104,20 @@ class History:
             state.status, state.error = StepStatus.CAUGHT, error
             self.data["steps"][_id(path)] = {"error": error}
 
+    def _interrupt(self, *, died: bool) -> None:
+        self.suspect = self.suspect or died
+        for state in self.steps.values():
+            if state.status is StepStatus.RUNNING:
+                state.status = StepStatus.INTERRUPTED
+                state.interruptions += died
+
     def _step(self, event: Event | Change, data: Mapping[str, Any]) -> None:
         path = event.path or ""
         state = self.steps.get(path)
         if state is None:
             state = self.steps[path] = StepState()
         state.attempts = max(state.attempts, event.attempt or 0)
+        self.suspect = self.suspect and event.kind is Kind.BEGIN
         match event.kind:
             case Kind.BEGIN:
                 state.status = StepStatus.RUNNING

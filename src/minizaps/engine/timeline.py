@@ -63,7 +63,7 @@ def timeline(plan: Plan, run: Run, events: Iterable[Event]) -> list[StepView]:
         if event.kind is Kind.START:
             for path, result in event.data.get("results", {}).items():
                 _take_over(view(path), result)
-        elif event.kind is Kind.RESCUE:
+        elif event.kind in (Kind.RESCUE, Kind.RELEASE):
             for each in views.values():
                 _close(each, "interrupted", event.at)
         elif event.kind is Kind.SKIP:

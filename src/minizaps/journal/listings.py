@@ -62,6 +62,10 @@ class Listings:
         """A run's events in their order, from the one after number `after`."""
         return [to_event(row) for row in await self._db.rows("events", run_id, after, limit)]
 
+    async def ends(self, run_id: str) -> list[Event]:
+        """A run's first event and those that end it, without what lies between."""
+        return [to_event(row) for row in await self._db.rows("ends", run_id)]
+
     async def runs(self, chosen: RunFilter, limit: int) -> list[Run]:
         """A page of runs, newest first."""
         return await self._db.read(lambda db: _select(db, chosen, limit))

@@ -110,6 +110,10 @@ LIMIT ?;
 -- name: failure
 SELECT data FROM events WHERE run_id = ? AND kind = 'fail' ORDER BY seq DESC LIMIT 1;
 
+-- name: ends
+SELECT seq, at, kind, path, attempt, data FROM events
+WHERE run_id = ? AND (seq = 1 OR kind IN ('succeed', 'fail')) ORDER BY seq;
+
 -- name: live_counts
 SELECT status, count(*), min(due_at) FROM runs WHERE status = 'queued'
 UNION ALL SELECT status, count(*), min(due_at) FROM runs WHERE status = 'running'
