@@ -67,7 +67,7 @@ def test_the_inbox_is_empty_at_first_and_a_choice_is_asked_for(minizaps: Minizap
     minizaps("workflows", "create", "hello.json")
     assert "nothing waits for you" in minizaps("dead-letters", "list").out
     unchosen = minizaps("dead-letters", "discard")
-    assert (unchosen.code, "by their ids" in unchosen.err) == (2, True)
+    assert (unchosen.code, "by their ids, or choose" in unchosen.err) == (2, True)
     assert "No open dead letter" in minizaps("dead-letters", "replay", "--workflow", "hello").out
 
 

@@ -14,13 +14,15 @@ from starlette.types import Receive, Scope, Send
 from minizaps.api.problems import HttpProblem, problem_of
 from minizaps.app import App
 from minizaps.definition.strict_json import parse_json
-from minizaps.errors import JsonInvalid, NotFound
+from minizaps.errors import NotFound
 from minizaps.journal.records import Hook, Idempotency
 
 PREFIX = "/hooks/"
 REMEMBERED = 1.0  # seconds that a token's lead is believed without another look
 MOST_REMEMBERED = 10_000
 _HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
+MOST_FIELDS = 1000
+_TEXTUAL = ("application/xml", "application/octet-stream")
 _HIDDEN = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
@@ -92,38 +94,50 @@ def _parse(raw: bytes, content_type: str) -> Any:
     if not raw:
         return None
     kind = content_type.partition(";")[0].strip().lower()
+    if not kind or kind == "application/json" or kind.endswith("+json"):
+        return parse_json(raw)
+    form = kind == "application/x-www-form-urlencoded"
+    if not form and not kind.startswith("text/") and kind not in _TEXTUAL:
+        detail = f"send JSON, a form or text, not {kind[:100]}"
+        raise HttpProblem(415, "Unsupported media type", detail)
     try:
-        if not kind or kind == "application/json" or kind.endswith("+json"):
-            return parse_json(raw)
         text = raw.decode()
     except UnicodeDecodeError as error:
-        raise JsonInvalid(f"the body is not UTF-8: {error}") from None
-    if kind == "application/x-www-form-urlencoded":
-        return _fields(text)
-    if kind.startswith("text/") or kind in ("application/xml", "application/octet-stream"):
-        if "\0" in text:
-            raise JsonInvalid("the character NUL is not allowed")
-        return text
-    raise HttpProblem(415, "Unsupported media type", f"send JSON, a form or text, not {kind[:100]}")
+        raise _bad_request(f"the body is not UTF-8: {error}") from None
+    return _fields(text) if form else _clean(text)
 
 
 def _fields(query: str) -> dict[str, str | list[str]]:
     """A form's fields; one that repeats is a list."""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise _bad_request(f"a form or a query has {MOST_FIELDS} fields at most") from None
     fields: dict[str, str | list[str]] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=1000):
-        present = fields.get(name)
+    for name, value in pairs:
+        present = fields.get(_clean(name))
         if present is None:
-            fields[name] = value
+            fields[name] = _clean(value)
         else:
-            fields[name] = [*([present] if isinstance(present, str) else present), value]
+            fields[name] = [*([present] if isinstance(present, str) else present), _clean(value)]
     return fields
+
+
+def _clean(text: str) -> str:
+    if "\0" in text:
+        raise _bad_request("the character NUL is not allowed")
+    return text
+
+
+def _bad_request(detail: str) -> HttpProblem:
+    return HttpProblem(400, "Bad request", detail)
 
 
 def _idempotency(hook: Hook, headers: dict[str, str], raw: bytes) -> Idempotency | None:
     key = headers.get("webhook-id") or headers.get("idempotency-key")
-    if key is None:
+    if not key:
         return None
     if len(key) > 255:
-        raise HttpProblem(400, "Bad request", "webhook-id: 255 characters at most")
+        raise _bad_request("webhook-id: 255 characters at most")
     scope = f"hook:{hook.workflow_id}:{hook.trigger_id}"
     return Idempotency(scope, key, hashlib.sha256(raw).hexdigest())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -31,7 +33,7 @@ from minizaps.app import App
 from minizaps.clock import to_ms, to_text
 from minizaps.engine.replay import START, results_before
 from minizaps.engine.timeline import StepView, timeline
-from minizaps.errors import NotFound
+from minizaps.errors import DefinitionInvalid, InvalidInput, NotFound, Problem
 from minizaps.journal.listings import RunFilter
 from minizaps.journal.records import Idempotency
 from minizaps.journal.status import ENDED, Status
@@ -90,14 +92,15 @@ async def start_run(
     """Start a run by hand. It is on disk when this answers."""
     workflow = await app.catalog.workflow(workflow_id, who.project)
     body = start.input if start else None
-    new = await app.engine.prepare(
-        who.project,
-        workflow.id,
-        workflow.version,
-        {"id": "manual", "type": "manual", "body": body, "headers": {}, "query": {}},
-        idempotency=_idempotency(f"run:{workflow.id}", idempotency_key, body),
-        by=who.actor,
-    )
+    with _pointing_at_input():
+        new = await app.engine.prepare(
+            who.project,
+            workflow.id,
+            workflow.version,
+            {"id": "manual", "type": "manual", "body": body, "headers": {}, "query": {}},
+            idempotency=_idempotency(f"run:{workflow.id}", idempotency_key, body),
+            by=who.actor,
+        )
     started = await app.start(new)
     if not started.created:
         response.headers["Idempotency-Replayed"] = "true"
@@ -189,16 +192,18 @@ async def start_replay(
     trigger = dict(events[0].data["trigger"])
     if "input" in replay.model_fields_set:
         trigger["body"] = replay.input
-    new = await app.engine.prepare(
-        who.project,
-        run.workflow_id,
-        version,
-        trigger,
-        idempotency=key,
-        by=who.actor,
-        replay_of=run_id,
-        results=results_before(origin, plan, run, events),
-    )
+    results = results_before(origin, plan, run, events)
+    with _pointing_at_input():
+        new = await app.engine.prepare(
+            who.project,
+            run.workflow_id,
+            version,
+            trigger,
+            idempotency=key,
+            by=who.actor,
+            replay_of=run_id,
+            results=results,
+        )
     started = await app.start(new)
     if started.created:
         facts = {"run": started.run_id, "from": origin}
@@ -235,6 +240,18 @@ async def _wait_for_end(app: App, run_id: str, project: str, seconds: float) -> 
         return False
     finally:
         app.journal.unwatch(run_id, changed)
+
+
+@contextmanager
+def _pointing_at_input() -> Iterator[None]:
+    """Say where a run's input stands in the request's body."""
+    try:
+        yield
+    except DefinitionInvalid:
+        raise
+    except InvalidInput as error:
+        problems = [Problem(f"/input{p.pointer}", p.detail) for p in error.problems]
+        raise InvalidInput(problems) from None
 
 
 def _idempotency(scope: str, key: str | None, body: Any) -> Idempotency | None:

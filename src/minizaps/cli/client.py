@@ -35,7 +35,7 @@ class Client:
 
     async def get(self, path: str, **query: Any) -> Any:
         """GET, with the query parameters that are not None."""
-        chosen = {k.rstrip("_"): v for k, v in query.items() if v is not None}
+        chosen = {k: v for k, v in query.items() if v is not None}
         return await self._call("GET", path, params=chosen)
 
     async def post(self, path: str, body: Any = None, **query: Any) -> Any:

@@ -26,7 +26,14 @@ def print_story(run: Run, steps: list[Step]) -> None:
     console.print()
     rows = [row for step in steps for row in _step_rows(step)]
     print_table(["", "step", "type", "attempt", "took", ""], rows, empty="No step has started yet.")
-    print_end(run)
+    print_end(run, _failing_input(run, steps))
+
+
+def _failing_input(run: Run, steps: list[Step]) -> Any:
+    """The resolved config of the step that failed the run."""
+    path = (run["error"] or {}).get("step")
+    attempts = [a for step in steps if step["path"] == path for a in step["attempts"]]
+    return attempts[-1]["input"] if attempts else None
 
 
 def print_facts(run: Run) -> None:
@@ -43,8 +50,12 @@ def print_facts(run: Run) -> None:
         console.print(Text("input   " + short(run["input"])))
 
 
-def print_end(run: Run) -> None:
-    """How the run ended, or what it waits for; and what a person does next."""
+def print_end(run: Run, given: Any = None) -> None:
+    """How the run ended, or what it waits for; and what a person does next.
+
+    Args:
+        given: the resolved config of the step that failed, if one did.
+    """
     console.print()
     if run["status"] == "succeeded":
         console.print(Text("output  " + short(run["output"])))
@@ -53,6 +64,8 @@ def print_end(run: Run) -> None:
         console.print(Text(f"error   {error['type']}: {error['message']}", "red"))
         if details := error.get("details"):
             console.print(Text("        " + short(details)))
+        if given is not None:
+            console.print(Text(f"given   {short(given)}  to step {error['step']}"))
         if run["dead_letter"] == "open":
             console.print(
                 Text(f"next    minizaps runs replay {run['id']}   (or dead-letters discard)", "dim")

@@ -121,9 +121,10 @@ class Journal:
         claimed = []
         chosen, more = choose(db, self._q, room)
         for run_id in chosen:
-            db.execute(self._q["claim"], (worker, now, run_id))
+            run = to_run(next(db.execute(self._q["claim"], (worker, now, run_id))))
             self._add(db, run_id, now, Kind.CLAIM, {"worker": worker})
-            claimed.append(self._load(db, run_id))
+            rows = db.execute(self._q["events"], (run_id, 0, MANY))
+            claimed.append(Claimed(run, run.epoch, tuple(map(to_event, rows))))
         return claimed, more
 
     def _queued(self) -> None:
@@ -328,11 +329,6 @@ class Journal:
             for run_id in ids:
                 for changed in self._watchers.get(run_id, ()):
                     changed.set()
-
-    def _load(self, db: apsw.Connection, run_id: str) -> Claimed:
-        run = to_run(next(db.execute(self._q["run"], (run_id,))))
-        rows = db.execute(self._q["events"], (run_id, 0, MANY))
-        return Claimed(run, run.epoch, tuple(map(to_event, rows)))
 
     def _insert(self, db: apsw.Connection, run_id: str, events: Sequence[Event]) -> None:
         rows = [(run_id, e.seq, e.at, e.kind, None, None, dump(e.data)) for e in events]

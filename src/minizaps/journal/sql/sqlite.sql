@@ -40,7 +40,8 @@ SELECT id FROM runs WHERE status = 'queued' AND project = ? ORDER BY due_at LIMI
 -- name: claim
 UPDATE runs SET status = 'running', epoch = epoch + 1, worker = ?1, due_at = NULL,
                 started_at = coalesce(started_at, ?2)
-WHERE id = ?3 AND status = 'queued';
+WHERE id = ?3 AND status = 'queued'
+RETURNING {own_columns};
 
 -- name: due
 SELECT id FROM runs WHERE status = 'waiting' AND due_at <= ? ORDER BY due_at LIMIT ?;
