@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import workloads
+from bench import alone, growth, waiting, workloads
 from bench.options import QUICK, Options
 from bench.processes import disk_folder, machine
 from bench.table import Row, render
@@ -23,21 +25,30 @@ PEERS = ("n8n", "windmill", "temporal", "node-red", "kestra", "hatchet", "restat
 MEASURES: dict[str, Measure] = {
     "W1": partial(workloads.measure, "W1"),
     "W2": partial(workloads.measure, "W2"),
+    "journal": alone.measure,
+    "waiting": waiting.measure,
+    "growth": growth.measure,
 }
 
 
-async def bench(chosen: list[str], options: Options) -> list[Row]:
-    """Measure what was chosen, one after the other."""
+async def bench(chosen: list[str], options: Options) -> tuple[list[Row], list[str]]:
+    """Measure what was chosen, one after the other; return also what went wrong."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     rows: list[Row] = []
+    failures: list[str] = []
     for name in chosen:
         began = time.monotonic()
         folder = disk_folder()
         try:
             rows += await MEASURES[name](folder, options)
+        except (OSError, RuntimeError) as error:
+            failures.append(f"{name} failed: {error}")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        print(f"{name}: measured in {time.monotonic() - began:.0f} s", file=sys.stderr)
-    return rows
+        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    return rows, failures
 
 
 def main() -> None:
@@ -53,10 +64,15 @@ def main() -> None:
         parser.error(f"no workload {', '.join(sorted(unknown))}")
     given = {k: v for k in ("seconds", "repeat") if (v := getattr(arguments, k)) is not None}
     options = replace(QUICK if arguments.quick else Options(), **given)
-    rows = uvloop.run(bench(chosen, options))
+    try:
+        rows, failures = uvloop.run(bench(chosen, options))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        sys.exit("stopped")
     print(f"\n{machine()}; median and spread of {options.repeat}, taken in turns\n")
     print(render(rows))
     print(f"\n{peers()}")
+    if failures:
+        sys.exit("\n".join(failures))
 
 
 def peers() -> str:

@@ -7,6 +7,7 @@ answers 202. What is lost when this process dies is what Mini-Zaps is for.
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from typing import Any
 
@@ -53,8 +54,10 @@ async def main(port: int, sink: str) -> None:
 
     config = uvicorn.Config(
         serve, port=port, lifespan="off", log_config=None, access_log=False, http="httptools",
-        ws="none", server_header=False, timeout_keep_alive=75, backlog=2048,
+        ws="none", server_header=False, proxy_headers=False, timeout_keep_alive=75, backlog=2048,
     )  # fmt: skip
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)  # as `minizaps serve` does
     await uvicorn.Server(config).serve()
     await session.close()
 

@@ -17,6 +17,7 @@ class Options:
         waiting: runs that wait.
         waking: runs that wake in the same second.
         many: ended runs in the large database.
+        settle: seconds of rest after a start, before memory is read.
         listings: how often the list of runs is read.
     """
 
@@ -27,6 +28,7 @@ class Options:
     waiting: int = 100_000
     waking: int = 10_000
     many: int = 1_000_000
+    settle: float = 2.0
     listings: int = 500
 
 
@@ -38,5 +40,6 @@ QUICK = Options(
     waiting=2_000,
     waking=500,
     many=20_000,
+    settle=0.5,
     listings=50,
 )

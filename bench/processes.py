@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -35,6 +36,17 @@ class Child:
         if (code := self._process.poll()) is not None:
             text = self.output.read_text(errors="replace")[-2000:]
             raise RuntimeError(f"a process ended with code {code}:\n{text}")
+
+    async def finished(self) -> None:
+        """Wait until it has ended.
+
+        Raises:
+            RuntimeError: it has failed.
+        """
+        while self._process.poll() is None:
+            await asyncio.sleep(0.05)
+        if self._process.returncode:
+            self.check()
 
     def cpu(self) -> float:
         """Seconds of user and system time so far, of all its threads."""

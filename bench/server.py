@@ -17,6 +17,8 @@ from bench.client import call
 from bench.processes import Child, free_port, plain_environment
 
 STARTS_WITHIN = 120.0
+UNFINISHED = """SELECT 1 FROM runs WHERE status = 'queued'
+UNION ALL SELECT 1 FROM runs WHERE status = 'running' LIMIT 1"""
 
 
 class Server:
@@ -25,6 +27,7 @@ class Server:
     Attributes:
         key: an admin key.
         started_in: seconds from the process's start until it was ready.
+        database: its database, for reading only: to look costs the server nothing.
     """
 
     def __init__(self, child: Child, data: Path, port: int) -> None:
@@ -33,6 +36,7 @@ class Server:
         self.port = port
         self.key = ""
         self.started_in = 0.0
+        self.database = apsw.Connection(str(data / "minizaps.db"), flags=apsw.SQLITE_OPEN_READONLY)
 
     async def api(self, method: str, path: str, data: Any = None) -> Any:
         """Call the API; return the answer's JSON."""
@@ -49,23 +53,19 @@ class Server:
         """The path of the hook of a workflow that exists."""
         return _hook_of(await self.api("GET", f"/api/v1/workflows/{name}"))
 
-    async def ended(self) -> int:
-        """How many runs have ended since the server's start."""
-        _, text = await call(self.port, "GET", "/metrics")
-        return int(sum(map(float, re.findall(rb"^minizaps_runs_ended_total\S* (\S+)", text, re.M))))
+    def unfinished(self) -> bool:
+        """Whether any run is queued or running, by the journal."""
+        return self.database.execute(UNFINISHED).get is not None
 
-    async def live(self) -> int:
-        """How many runs have not ended and do not wait."""
-        _, text = await call(self.port, "GET", "/metrics")
-        counts = re.findall(rb'^minizaps_runs\{status="(?:queued|running)"\} (\S+)', text, re.M)
-        return int(sum(map(float, counts)))
-
-    def database(self) -> apsw.Connection:
-        """The database, for reading only."""
-        return apsw.Connection(str(self.data / "minizaps.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    def succeeded(self) -> int:
+        """How many runs have succeeded, by the journal."""
+        return int(
+            self.database.execute("SELECT count(*) FROM runs WHERE status = 'succeeded'").get
+        )
 
     def stop(self) -> None:
         """Stop it as an operator does."""
+        self.database.close()
         self.child.stop()
 
 
@@ -85,8 +85,9 @@ async def start_server(data: Path, key: str = "") -> Server:
     command = [str(Path(sys.executable).with_name("minizaps")), "serve"]
     output = data.with_name(f"{data.name}.{port}.log")
     began = time.monotonic()
-    server = Server(Child(command, output, env=environment, cwd=data.parent), data, port)
-    await wait_ready(server.child, port, "/health/ready")
+    child = Child(command, output, env=environment, cwd=data.parent)
+    await wait_ready(child, port, "/health/ready")
+    server = Server(child, data, port)
     server.started_in = time.monotonic() - began
     shown = re.search(r"^\s+(mz_\S+)$", output.read_text(), re.M)
     server.key = shown[1] if shown else key

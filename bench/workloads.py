@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,23 +17,46 @@ from bench.server import Server, start_server, wait_ready
 from bench.table import Row, percentile
 
 RATE = 10.0  # runs a second, for latency
-POLL = 0.05
+POLL = 0.02
 DRAINS_WITHIN = 300.0
+ENDED = "SELECT 1 FROM runs WHERE id = ? AND finished_at IS NOT NULL"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Target:
-    """What takes the load: Mini-Zaps or the floor.
+    """What takes the load: Mini-Zaps, or the floor.
 
     Attributes:
-        ended: how many runs have ended so far.
+        server: Mini-Zaps; None for the floor.
+        calls: whether a run calls the sink, so that the floor's runs end there.
+        accepted: runs so far.
     """
 
     child: Child
     port: int
     path: str
-    ended: Callable[[], Awaitable[int]]
+    sink: int
+    calls: bool
     server: Server | None = None
+    accepted: int = 0
+
+    async def drained(self, runs: int) -> None:
+        """Wait until all runs have ended.
+
+        Args:
+            runs: how many there were since the sink was reset.
+        """
+        end = time.monotonic() + DRAINS_WITHIN
+        while await self._unfinished(runs):
+            self.child.check()
+            if time.monotonic() > end:
+                raise RuntimeError(f"{self.path}: not all runs have ended in time")
+            await asyncio.sleep(POLL)
+
+    async def _unfinished(self, runs: int) -> bool:
+        if self.server is not None:
+            return self.server.unfinished()
+        return self.calls and int((await call(self.sink, "GET", "/ended"))[1]) < runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,26 +109,22 @@ async def measure(workload: str, folder: Path, options: Options) -> list[Row]:
         children.append(server.child)
         hook = await server.create_workflow(definition(workload, sink_port))
 
-        async def sink_ended() -> int:
-            return int((await call(sink_port, "GET", "/ended"))[1])
-
-        path = f"/{workload.lower()}"
-        real = Target(server.child, server.port, hook, server.ended, server)
-        floor = Target(children[1], floor_port, path, sink_ended)
+        calls = workload == "W1"
+        real = Target(server.child, server.port, hook, sink_port, calls, server)
+        floor = Target(children[1], floor_port, f"/{workload.lower()}", sink_port, calls)
         for target in (real, floor):
-            await throughput(workload, target, options.warm_up)
+            await throughput(target, options.warm_up)
         for _ in range(options.repeat):
-            await call(sink_port, "POST", "/reset")
-            ours = await throughput(workload, real, options.seconds)
-            await call(sink_port, "POST", "/reset")
-            bare = await throughput(workload, floor, options.seconds)
+            ours = await throughput(real, options.seconds)
+            bare = await throughput(floor, options.seconds)
             rate.add(ours.runs_per_second, bare.runs_per_second)
             cpu.add(ours.cpu_us, bare.cpu_us)
             client.add(100 * ours.client_share, 100 * bare.client_share)
-            ours_ms = await latency(workload, real, sink_port, options.latency_seconds)
-            bare_ms = await latency(workload, floor, sink_port, options.latency_seconds)
+            ours_ms = await latency(real, options.latency_seconds)
+            bare_ms = await latency(floor, options.latency_seconds)
             middle.add(percentile(ours_ms, 0.5), percentile(bare_ms, 0.5))
             late.add(percentile(ours_ms, 0.99), percentile(bare_ms, 0.99))
+        check(real)
         peak.add(server.child.memory("VmHWM"), children[1].memory("VmHWM"))
     finally:
         for child in reversed(children):
@@ -114,58 +132,52 @@ async def measure(workload: str, folder: Path, options: Options) -> list[Row]:
     return [rate, cpu, middle, late, peak, client]
 
 
-async def throughput(workload: str, target: Target, seconds: float) -> Throughput:
+async def throughput(target: Target, seconds: float) -> Throughput:
     """Full load for a while, then wait until the last run has ended."""
-    before, cpu, own = await target.ended(), target.child.cpu(), time.process_time()
+    if target.calls:
+        await call(target.sink, "POST", "/reset")
+    cpu, own = target.child.cpu(), time.process_time()
     load = await closed_loop(target.port, orders(target.path), seconds=seconds)
     client_share = (time.process_time() - own) / (time.monotonic() - load.began)
     if load.refused:
-        raise RuntimeError(f"{workload}: {load.refused} requests were refused")
-    if target.server is not None or workload == "W1":
-        await drained(target, before + load.accepted)
+        raise RuntimeError(f"{target.path}: {load.refused} requests were refused")
+    await target.drained(load.accepted)
     took = time.monotonic() - load.began
     used = target.child.cpu() - cpu
+    target.accepted += load.accepted
     return Throughput(load.accepted / took, used / load.accepted * 1e6, client_share)
 
 
-async def drained(target: Target, ended: int) -> None:
-    """Wait until that many runs have ended."""
-    end = time.monotonic() + DRAINS_WITHIN
-    while (now := await target.ended()) < ended:
-        target.child.check()
-        if time.monotonic() > end:
-            raise RuntimeError(f"only {now} of {ended} runs have ended")
-        await asyncio.sleep(POLL)
+async def latency(target: Target, seconds: float) -> list[float]:
+    """Milliseconds from the request until the run's end, at a low and steady rate.
 
-
-async def latency(workload: str, target: Target, sink: int, seconds: float) -> list[float]:
-    """Milliseconds from the request until the run's end, at a low and steady rate."""
-    await call(sink, "POST", "/reset")
+    A run with calls has ended when the sink has the second one; another one when a reader of the
+    journal sees its end, so that its commit is on disk.
+    """
+    if target.calls:
+        await call(target.sink, "POST", "/reset")
     sent_at: dict[int, float] = {}
     took: list[float] = []
-    database = None if target.server is None else target.server.database()
 
     async def answered(n: int, sent: float, body: bytes) -> None:
         sent_at[n] = sent
-        if workload == "W1":
-            return
-        if database is not None:
-            # A reader sees the end once it is committed.
+        if target.server is not None and not target.calls:
             run_id = orjson.loads(body)["run_id"]
-            query = "SELECT 1 FROM runs WHERE id = ? AND finished_at IS NOT NULL"
-            while not database.execute(query, (run_id,)).get:
+            while not target.server.database.execute(ENDED, (run_id,)).get:
                 await asyncio.sleep(0.001)
         took.append((time.monotonic() - sent) * 1000)
 
-    before = await target.ended()
     request = orders(target.path)
     await open_loop(target.port, request, rate=RATE, seconds=seconds, answered=answered)
-    if workload == "W1":
-        if target.server is None:
-            before = 0
-        await drained(target, before + len(sent_at))
-        times = orjson.loads((await call(sink, "GET", "/times"))[1])
-        took = [(at - sent_at[n]) * 1000 for n, at in times]
-    if database is not None:
-        database.close()
-    return took
+    await target.drained(len(sent_at))
+    target.accepted += len(sent_at)
+    if not target.calls:
+        return took
+    times = orjson.loads((await call(target.sink, "GET", "/times"))[1])
+    return [(at - sent_at[n]) * 1000 for n, at in times]
+
+
+def check(target: Target) -> None:
+    """Every accepted run has succeeded, or the figures mean nothing."""
+    if target.server is not None and (found := target.server.succeeded()) != target.accepted:
+        raise RuntimeError(f"{target.accepted} runs were accepted, {found} succeeded")

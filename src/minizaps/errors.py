@@ -39,7 +39,7 @@ class Problem:
     detail: str
 
     def __str__(self) -> str:
-        return f"{self.pointer or '/'}: {self.detail}"
+        return f"{self.pointer}: {self.detail}" if self.pointer else self.detail
 
 
 SHOWN_BEFORE = 100  # characters of a wrong line

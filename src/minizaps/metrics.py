@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TypeVar
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Histogram, disable_created_metrics
 
+disable_created_metrics()  # type: ignore[no-untyped-call]
 M = TypeVar("M", Counter, Histogram)
 
 RUNS_STARTED = Counter("minizaps_runs_started", "Runs accepted.", ["trigger"])

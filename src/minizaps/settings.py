@@ -21,7 +21,7 @@ class Settings(BaseSettings):
         env_prefix="MINIZAPS_", env_file=".env", extra="ignore", frozen=True
     )
 
-    data_dir: Path = Field(Path("data"), description="The folder of the database and the keys.")
+    data_dir: Path = Field(Path("data"), description="The folder of the database.")
     database_url: str = Field(
         "", description="`sqlite:///PATH`; if left out, `minizaps.db` in the data folder."
     )

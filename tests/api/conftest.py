@@ -16,11 +16,11 @@ import httpx
 import pytest
 from aiohttp import web
 
-from api.support import PATIENCE, Server, Sink
 from minizaps.api.server import create_server
 from minizaps.app import open_app
 from minizaps.clock import ManualClock
 from minizaps.settings import Settings
+from tests.api.support import PATIENCE, Server, Sink
 
 
 @pytest.fixture
@@ -59,6 +59,8 @@ async def sink() -> AsyncIterator[Sink]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     sink.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     yield sink
+    for block in sink.blocks:
+        block.set()
     await runner.cleanup()
 
 

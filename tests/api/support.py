@@ -201,6 +201,7 @@ class Sink:
     url: str = ""
     answers: list[web.Response | asyncio.Event] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
+    blocks: list[asyncio.Event] = field(default_factory=list)
 
     def answer(self, status: int, count: int = 1, **headers: str) -> None:
         """Answer so the next `count` times; 200 afterwards."""
@@ -211,6 +212,7 @@ class Sink:
         """Answer the next request only once the event is set."""
         event = asyncio.Event()
         self.answers.append(event)
+        self.blocks.append(event)
         return event
 
     async def handle(self, request: web.Request) -> web.Response:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from api.support import API, Server, definition, pointers
 from minizaps.api import auth
 from minizaps.api.auth import Role
+from tests.api.support import API, Server, definition, pointers
 
 
 async def make(server: Server, **fields: Any) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from api.support import API, Server, definition, set_step
 from minizaps.api.auth import Role
 from minizaps.api.server import create_api
+from tests.api.support import API, Server, definition, set_step
 
 OPEN = None
 ROLES = list(Role)
@@ -18,6 +18,7 @@ NEEDS: dict[tuple[str, str], Role | None] = {
     ("GET", "/health/live"): OPEN,
     ("GET", "/health/ready"): OPEN,
     ("GET", "/metrics"): OPEN,
+    ("POST", "/hooks/{token}"): OPEN,
     ("POST", f"{API}/workflows"): Role.EDITOR,
     ("GET", f"{API}/workflows"): Role.VIEWER,
     ("PUT", f"{API}/workflows/{{workflow_id}}"): Role.EDITOR,

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.support import API, Server, definition, delay_step, hooked, pointers, set_step
+from tests.api.support import API, Server, definition, delay_step, hooked, pointers, set_step
 
 FLOW = f"{API}/workflows/flow"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -27,7 +26,6 @@ async def context() -> AsyncIterator[Context]:
             attempt=1,
             idempotency_key="key-of-this-step",
             http=http,
-            logger=logging.getLogger("test"),
             now=lambda: NOW,
         )
 

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from .campaign import Scenario, run_campaign
 from .checker import check
+from .evidence import Evidence
 from .figures import figures
 from .sabotage import SABOTAGES
 from .server import Hung
 
-SHOWN = 100
+SHOWN = 300
 
 
 def main() -> int:
@@ -32,9 +33,10 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="minizaps-crash-"))
     started = time.monotonic()
     try:
-        evidence = asyncio.run(run_campaign(scenario, folder, _say))
-    except Hung as error:
-        print(f"FAIL (seed {scenario.seed}): {error}\nlogs and data: {folder}")
+        evidence = asyncio.run(_run(scenario, folder))
+    except (Hung, TimeoutError) as error:
+        why = str(error) or "the campaign did not end in time"
+        print(f"FAIL (seed {scenario.seed}): {why}\nlogs and data: {folder}")
         return 1
     print(f"took: {time.monotonic() - started:.0f} s")
     for name, value in figures(evidence).items():
@@ -42,6 +44,8 @@ def main() -> int:
     violations = check(evidence)
     for violation in violations[:SHOWN]:
         print(f"VIOLATION {violation}")
+    if len(violations) > SHOWN:
+        print(f"... and {len(violations) - SHOWN} more")
     verdict = f"FAIL: {len(violations)} violations" if violations else "PASS"
     print(f"{verdict} (seed {scenario.seed})")
     if violations:
@@ -49,6 +53,11 @@ def main() -> int:
     else:
         shutil.rmtree(folder)
     return 1 if violations else 0
+
+
+async def _run(scenario: Scenario, folder: Path) -> Evidence:
+    async with asyncio.timeout(180 + 30 * scenario.kills):
+        return await run_campaign(scenario, folder, _say)
 
 
 def _say(line: str) -> None:

@@ -28,6 +28,7 @@ class Scenario:
         sabotage: the promise that the server breaks.
         failpoints: where it is killed, beside random moments.
         failpoint_share: the share of kills that are left to failpoints.
+        stop_share: the share of "kills" that are an orderly SIGTERM.
         linger: seconds of the last life before the runs are drained.
     """
 
@@ -37,6 +38,7 @@ class Scenario:
     sabotage: str | None = None
     failpoints: tuple[str, ...] = FAILPOINTS
     failpoint_share: float = 0.6
+    stop_share: float = 0.1
     posters: int = 4
     mix: tuple[str, ...] = tuple(SPECS)
     cancel_share: float = 0.25
@@ -77,7 +79,10 @@ async def _kill_often(
     end = None if scenario.minutes is None else time.monotonic() + 60 * scenario.minutes
     await server.live(rng.uniform(0.2, 0.8))
     for number in range(scenario.kills):
-        await server.kill("a random moment")
+        if server.up and rng.random() < scenario.stop_share:
+            await server.stop()
+        else:
+            await server.kill("a random moment")
         say(f"kill {number + 1}: {server.lives[-1].how}")
         if number + 1 == scenario.kills or (end is not None and time.monotonic() > end):
             break

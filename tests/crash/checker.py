@@ -30,7 +30,7 @@ def check(evidence: Evidence) -> list[Violation]:
 
 def _check(evidence: Evidence) -> Iterator[Violation]:
     for life in evidence.lives:
-        if life.how.startswith("exit code") or life.how in ("", "itself", "hung"):
+        if life.how.startswith("code") or life.how in ("", "itself", "hung"):
             yield Violation("the server", f"ended by {life.how or 'nothing'}")
     tokens = defaultdict(list)
     for run in evidence.runs.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
@@ -20,8 +21,6 @@ from .workflows import SPECS
 
 ANSWERS_WITHIN = 10.0
 AGAIN_AFTER = 0.1
-DOWN_PAUSE = 0.2
-MOST_SENDINGS = 400
 
 
 class Client:
@@ -86,13 +85,14 @@ class Client:
         while not self._stopped:
             post = self._new_post(self._rng.choice(mix))
             self.posts.append(post)
-            await self._send(post)
+            while not await self._send(post) and not self._stopped:
+                await asyncio.sleep(AGAIN_AFTER)
             if post.run_ids and self._rng.random() < cancel_share:
                 self._spawn(self._cancel(post.run_ids[0]))
             # The sender of an unanswered request sends it again; so do some who had an answer.
             if post.key is not None and self._rng.random() < (0.1 if post.run_ids else 0.8):
                 self._spawn(self._send_again(post))
-            await asyncio.sleep(self._rng.uniform(0.01, 0.1) if post.run_ids else DOWN_PAUSE)
+            await asyncio.sleep(self._rng.uniform(0.01, 0.1))
 
     def _new_post(self, workflow: str) -> Post:
         token = f"{len(self.posts)}-{self._rng.getrandbits(32):08x}"
@@ -102,12 +102,12 @@ class Client:
 
     async def _send_again(self, post: Post) -> None:
         answers = len(post.run_ids)
-        while len(post.run_ids) == answers and post.sent < MOST_SENDINGS and not post.refusals:
+        while len(post.run_ids) == answers and not post.refusals:
             await asyncio.sleep(AGAIN_AFTER)
             await self._send(post)
 
-    async def _send(self, post: Post) -> None:
-        post.sent += 1
+    async def _send(self, post: Post) -> bool:
+        """Send a request; False if nobody took it."""
         body: dict[str, Any] = {"token": post.token, "delay": post.delay}
         if post.door == "hook":
             url, headers = self._hooks[post.workflow], {"webhook-id": post.key or ""}
@@ -115,16 +115,21 @@ class Client:
             url = f"{self._url}/api/v1/workflows/{post.workflow}/runs"
             headers = self._api | ({"Idempotency-Key": post.key} if post.key else {})
             body = {"input": body}
+        post.sent += 1
         try:
             async with self._session.post(url, json=body, headers=headers) as response:
                 text = await response.text()
                 if response.status != 202:
                     post.refusals.append(f"{response.status} {text[:200]}")
-                    return
-                answer = await response.json()
-                post.run_ids.append(answer["run_id" if post.door == "hook" else "id"])
+                else:
+                    answer = json.loads(text)
+                    post.run_ids.append(answer["run_id" if post.door == "hook" else "id"])
+        except aiohttp.ClientConnectorError:
+            post.sent -= 1
+            return False
         except (aiohttp.ClientError, TimeoutError, OSError):
-            return
+            pass
+        return True
 
     async def _cancel(self, run_id: str) -> None:
         door = self._rng.choice(("api", "journal"))

@@ -11,7 +11,8 @@ def figures(evidence: Evidence) -> dict[str, object]:
     """What was done and what it came to, each with its name."""
     runs = evidence.runs.values()
     errors = Counter(run.error_type for run in runs if run.error_type)
-    boots = [took for life in evidence.lives if (took := recovery(life, list(runs))) is not None]
+    recovered = [s for life in evidence.lives if (s := recovery(life, list(runs))) is not None]
+    boots = [(life.ready - life.spawned) / 1000 for life in evidence.lives if life.ready]
     deaths = Counter(life.how for life in evidence.lives)
     return {
         "starts": len(evidence.lives),
@@ -24,8 +25,8 @@ def figures(evidence: Evidence) -> dict[str, object]:
         "rescues": sum(len(run.of("rescue")) for run in runs),
         "calls": len(evidence.calls),
         "repeated calls": repeats(evidence),
-        "recovery, at most": f"{max((b for b, _ in boots), default=0):.2f} s from the restart, "
-        f"{max((r for _, r in boots), default=0):.3f} s from its being up",
+        "restart until it takes requests, at most": f"{max(boots, default=0):.2f} s",
+        "restart until the first progress, at most": f"{max(recovered, default=0):.2f} s",
         "wakes late, at most": f"{max(map(_latest_wake, runs), default=0):.3f} s",
     }
 
@@ -40,22 +41,19 @@ def repeats(evidence: Evidence) -> int:
     return count
 
 
-def recovery(life: Life, runs: list[Run]) -> tuple[float, float] | None:
-    """Seconds until the first run that a kill had cut went on: from the restart, from its rescue.
+def recovery(life: Life, runs: list[Run]) -> float | None:
+    """Seconds from a restart until the first run that a kill had cut went on.
 
-    A restart that was killed before any went on, and one with nothing to rescue, has none.
+    A restart with nothing to go on with, or killed before, has none.
     """
-    found = [
-        (claim.at, max(rescue.at, life.ready or claim.at))
+    claims = [
+        claim.at
         for run in runs
         for rescue, claim in zip(run.events, run.events[1:], strict=False)
         if (rescue.kind, claim.kind) == ("rescue", "claim")
         and life.spawned <= claim.at <= life.ended
     ]
-    if not found:
-        return None
-    claimed, able = min(found)
-    return (claimed - life.spawned) / 1000, max(0, claimed - able) / 1000
+    return (min(claims) - life.spawned) / 1000 if claims else None
 
 
 def _latest_wake(run: Run) -> float:

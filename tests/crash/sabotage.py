@@ -14,24 +14,25 @@ from minizaps.journal import database
 from minizaps.journal.journal import Journal
 from minizaps.journal.writer import Writer
 
-AHEAD = 0.1  # seconds between the early answer and the commit
+AHEAD = 0.2  # seconds between the early answer and the commit
 
 Operation = Callable[[apsw.Connection], Any]
 
-_UNFENCED = {
-    "hold": "SELECT 1 FROM runs WHERE id = ? AND ? IS NOT NULL",
-    "settle": "UPDATE runs SET status = ?, worker = NULL, due_at = ?, finished_at = ?, "
-    "error_type = ?, error_path = ?, dead_letter = ? WHERE id = ? AND ? IS NOT NULL",
-    "insert_event": "INSERT INTO events (run_id, seq, at, kind, path, attempt, data) "
-    "SELECT ?1, max(?2, coalesce(max(seq), 0) + 1), ?3, ?4, ?5, ?6, ?7 FROM events "
-    "WHERE run_id = ?1",
-}
+FENCE = "epoch = ? AND status = 'running'"
 
 
 def without_fence() -> None:
     """A worker's writes are taken whatever became of its lease."""
     load = database.load_queries
-    database.load_queries = lambda name: {**load(name), **_UNFENCED}
+
+    def unfenced(name: str) -> dict[str, str]:
+        queries = load(name)
+        for fenced in ("hold", "settle"):
+            assert FENCE in queries[fenced]
+            queries[fenced] = queries[fenced].replace(FENCE, "? IS NOT NULL")
+        return queries
+
+    database.load_queries = unfenced
 
 
 def answer_before_commit() -> None:

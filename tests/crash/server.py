@@ -81,6 +81,11 @@ class Server:
         """Whether its process runs."""
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def up(self) -> bool:
+        """Whether it runs and takes requests."""
+        return self.running and self.lives[-1].ready is not None
+
     async def start(self, failpoint: str | None = None, *, wait: bool = True) -> bool:
         """Start it; return whether it came up (it may die before, at its failpoint).
 
@@ -127,14 +132,11 @@ class Server:
     async def kill(self, how: str) -> None:
         """End it with SIGKILL, if it has not died at its failpoint."""
         assert self._process is not None
-        life = self.lives[-1]
         died = self._process.returncode is not None
         if not died:
             self._send(signal.SIGKILL)
         await self._reap()
-        life.how = (life.failpoint or "itself").partition(":")[0] if died else how
-        if self._process.returncode != -signal.SIGKILL:
-            life.how = f"exit code {self._process.returncode}"
+        self.lives[-1].how = self._how("itself" if died else how, -signal.SIGKILL)
 
     async def stop(self) -> None:
         """End it with SIGTERM.
@@ -151,8 +153,17 @@ class Server:
             await self.kill("hung")
             raise Hung(f"the server did not stop within {STOPS_WITHIN:g} s of SIGTERM") from None
         await self._reap()
-        code = self._process.returncode
-        self.lives[-1].how = "SIGTERM" if code == 0 else f"exit code {code}"
+        self.lives[-1].how = self._how("SIGTERM", 0)
+
+    def _how(self, wanted: str, code: int) -> str:
+        """How the process has ended: as it was wanted to, at its failpoint, or otherwise."""
+        assert self._process is not None
+        name = (self.lives[-1].failpoint or "").partition(":")[0]
+        if self._process.returncode == -signal.SIGKILL and (code == 0 or wanted == "itself"):
+            return name or "itself"
+        if self._process.returncode == -signal.SIGTERM and wanted == "SIGTERM":
+            return "SIGTERM at its start"  # before it listens to signals
+        return wanted if self._process.returncode == code else f"code {self._process.returncode}"
 
     def _send(self, number: signal.Signals) -> None:
         # Not by the process's own method: it may reap a process that the event loop waits for.

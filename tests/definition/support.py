@@ -32,4 +32,8 @@ def problems(raw: Any) -> dict[str, str]:
     """What the check says at which pointer."""
     with pytest.raises(DefinitionInvalid) as caught:
         check(raw)
-    return {problem.pointer: problem.detail for problem in caught.value.problems}
+    found: dict[str, str] = {}
+    for problem in caught.value.problems:
+        before = found.get(problem.pointer)
+        found[problem.pointer] = f"{before}; {problem.detail}" if before else problem.detail
+    return found

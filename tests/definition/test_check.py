@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from definition.support import check, flow, problems, step
+from tests.definition.support import check, flow, problems, step
 
 SMALLEST = {"name": "hello", "steps": [{"type": "delay", "config": {"seconds": 1}}]}
 WEBHOOK = {"type": "webhook", "config": {"url": "https://a.test/"}}
@@ -63,10 +63,16 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "a step that is no object": (flow("delay"), "/steps/0", ""),
     "501 steps": (flow(*(step() for _ in range(501))), "/steps", "501"),
     "501 steps, nested ones too": (
-        flow(*(step(on_error={"steps": [step()]}) for _ in range(251))), "/steps", "502"
+        flow(*(step(on_error={"steps": [step()]}) for _ in range(251))),
+        "/steps",
+        "502",
     ),
     "too large": (flow(description="x" * 10, steps=[step(name="x" * 2**18)]), "", "262144"),
-    "too deep": (flow(step(config={"values": nested(60)})), "/steps/0/config/values" + "/0" * 60, ""),
+    "too deep": (
+        flow(step(config={"values": nested(61)})),
+        "/steps/0/config/values" + "/0" * 60,
+        "",
+    ),
     "no type": (flow({"config": {}}), "/steps/0/type", "required"),
     "a type that is a number": (flow(step(type=1)), "/steps/0/type", "string"),
     "an unknown type": (flow(step(type="webhok")), "/steps/0/type", "did you mean 'webhook'?"),
@@ -74,31 +80,39 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "an unknown key": (flow(colour=1), "/colour", "unknown key"),
     "an unknown key of a step": (flow(step(retries=1)), "/steps/0/retries", "did you mean 'retry'"),
     "an unknown key of a retry": (
-        flow(step(retry={"max_atempts": 2})), "/steps/0/retry/max_atempts", "'max_attempts'"
+        flow(step(retry={"max_atempts": 2})),
+        "/steps/0/retry/max_atempts",
+        "'max_attempts'",
     ),
     "an unknown key of a trigger": (
-        flow(triggers=[{"type": "webhook", "url": 1}]), "/triggers/0/url", "unknown key"
+        flow(triggers=[{"type": "webhook", "url": 1}]),
+        "/triggers/0/url",
+        "unknown key",
     ),
     "an unknown key of a trigger's config": (
-        flow(triggers=[{"type": "webhook", "config": {"x": 1}}]), "/triggers/0/config/x", "unknown"
+        flow(triggers=[{"type": "webhook", "config": {"x": 1}}]),
+        "/triggers/0/config/x",
+        "unknown",
     ),
     "an unknown key of an on_error": (
-        flow(step(on_error={"steps": [step()], "retry": {}})), "/steps/0/on_error/retry", "unknown"
+        flow(step(on_error={"steps": [step()], "retry": {}})),
+        "/steps/0/on_error/retry",
+        "unknown",
     ),
     "an unknown key of a config": (
-        flow(step(type="delay", config={"seconds": 1, "secnds": 1})),
+        flow(step(type="delay", config={"until": "2030-01-01T00:00:00Z", "secnds": 1})),
         "/steps/0/config/secnds",
         "did you mean 'seconds'",
     ),
     "an unknown key of a config, given by an expression": (
-        flow(step(type="delay", config={"seconds": 1, "secnds": "{{ trigger.body }}"})),
+        flow(step(type="delay", config={"secnds": "{{ trigger.body }}"})),
         "/steps/0/config/secnds",
         "did you mean 'seconds'",
     ),
     "a config that lacks a field": (flow(step(config={})), "/steps/0/config/values", "required"),
-    "a config that is a list": (flow(step(config=[])), "/steps/0/config", "dictionary"),
-    "a config that is text": (flow(step(config="{{ trigger.body }}")), "/steps/0/config", "dict"),
-    "a config that is null": (flow(step(config=None)), "/steps/0/config", "dictionary"),
+    "a config that is a list": (flow(step(config=[])), "/steps/0/config", "object"),
+    "a config that is text": (flow(step(config="{{ trigger.body }}")), "/steps/0/config", "object"),
+    "a config that is null": (flow(step(config=None)), "/steps/0/config", "object"),
     "a delay of two kinds": (
         flow(step(type="delay", config={"seconds": 1, "until": "2030-01-01T00:00:00Z"})),
         "/steps/0/config",
@@ -111,7 +125,9 @@ BAD: dict[str, tuple[Any, str, str]] = {
         "zone",
     ),
     "a URL that is none": (
-        flow(step(type="webhook", config={"url": "ftp://a.test"})), "/steps/0/config/url", "http"
+        flow(step(type="webhook", config={"url": "ftp://a.test"})),
+        "/steps/0/config/url",
+        "http",
     ),
     "a nested field": (
         flow(step(type="webhook", config={**WEBHOOK["config"], "auth": {"type": "bearer"}})),
@@ -119,23 +135,39 @@ BAD: dict[str, tuple[Any, str, str]] = {
         "required",
     ),
     "no retry at all": (flow(step(retry={"max_attempts": 0})), "/steps/0/retry/max_attempts", "1"),
-    "too many retries": (flow(step(retry={"max_attempts": 101})), "/steps/0/retry/max_attempts", ""),
+    "too many retries": (
+        flow(step(retry={"max_attempts": 101})),
+        "/steps/0/retry/max_attempts",
+        "",
+    ),
     "a backoff that shrinks": (flow(step(retry={"backoff": 0.5})), "/steps/0/retry/backoff", "1"),
-    "a negative retry delay": (flow(step(retry={"delay": -1})), "/steps/0/retry/delay", "0 or more"),
+    "a negative retry delay": (
+        flow(step(retry={"delay": -1})),
+        "/steps/0/retry/delay",
+        "0 or more",
+    ),
     "an on_error that is none": (flow(step(on_error="ignore")), "/steps/0/on_error", "'continue'"),
     "an on_error without steps": (
-        flow(step(on_error={"steps": []})), "/steps/0/on_error/steps", "at least 1"
+        flow(step(on_error={"steps": []})),
+        "/steps/0/on_error/steps",
+        "at least 1",
     ),
     "a bad step of an on_error": (
-        flow(step(on_error={"steps": [step(type="x")]})), "/steps/0/on_error/steps/0/type", "x"
+        flow(step(on_error={"steps": [step(type="x")]})),
+        "/steps/0/on_error/steps/0/type",
+        "x",
     ),
     "a condition that is no expression": (
-        flow(step(**{"if": "yes"})), "/steps/0/if", "one expression"
+        flow(step(**{"if": "yes"})),
+        "/steps/0/if",
+        "one expression",
     ),
     "a condition that cannot be read": (flow(step(**{"if": "{{ 1 + }}"})), "/steps/0/if", "line 1"),
     "a condition that is a list": (flow(step(**{"if": []})), "/steps/0/if", ""),
     "an expression that cannot be read": (
-        flow(step(config={"values": {"a": ["{{ 1 + }}"]}})), "/steps/0/config/values/a/0", "line 1"
+        flow(step(config={"values": {"a": ["{{ 1 + }}"]}})),
+        "/steps/0/config/values/a/0",
+        "line 1",
     ),
     "triggers that are a number": (flow(triggers=5), "/triggers", "list"),
     "triggers that are an object": (flow(triggers={}), "/triggers", "list"),
@@ -145,19 +177,54 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "a trigger that is no object": (flow(triggers=["webhook"]), "/triggers/0", ""),
     "an input schema of no kind": (flow(input_schema=5), "/input_schema", "boolean"),
     "an input schema that is none": (
-        flow(input_schema={"type": "text"}), "/input_schema/type", "'text'"
+        flow(input_schema={"type": "text"}),
+        "/input_schema/type",
+        "'text'",
     ),
     "NUL": (flow(name="a\0"), "/name", "NUL"),
     "a key with NUL": (flow(step(config={"values": {"\0": 1}})), "/steps/0/config/values", "NUL"),
     "half a surrogate pair": (flow(name="\ud800"), "", "surrogates"),
-    "not a number": (flow(step(config={"values": {"a": float("nan")}})), "/steps/0/config/values/a", "finite"),
-    "infinity": (flow(step(config={"values": {"a": [float("inf")]}})), "/steps/0/config/values/a/0", "finite"),
-    "a large integer": (flow(step(config={"values": {"a": 2**64}})), "/steps/0/config/values/a", "64 bits"),
+    "not a number": (
+        flow(step(config={"values": {"a": float("nan")}})),
+        "/steps/0/config/values/a",
+        "finite",
+    ),
+    "infinity": (
+        flow(step(config={"values": {"a": [float("inf")]}})),
+        "/steps/0/config/values/a/0",
+        "finite",
+    ),
+    "a large integer": (
+        flow(step(config={"values": {"a": 2**64}})),
+        "/steps/0/config/values/a",
+        "64 bits",
+    ),
     "a set": (flow(step(config={"values": {"a": {1}}})), "", "not JSON"),
-}  # fmt: skip
+}
 
-DURATIONS = ["P1M", "P1Y", "PT", "P", "", "1", "PT5", "P1DT", "5 minutes", -1, -0.001, 1e15, "-PT1S",
-             "P1W2D", "PT1.5M", "pt5m", "P99999999D", True, None, [], "PT٣S", "PT1e3S"]  # fmt: skip
+DURATIONS = [
+    "P1M",
+    "P1Y",
+    "PT",
+    "P",
+    "",
+    "1",
+    "PT5",
+    "P1DT",
+    "5 minutes",
+    -1,
+    -0.001,
+    1e15,
+    "-PT1S",
+    "P1W2D",
+    "PT1.5M",
+    "pt5m",
+    "P99999999D",
+    True,
+    [],
+    "PT٣S",
+    "PT1e3S",
+]
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -186,8 +253,6 @@ def test_what_is_checked_is_not_changed() -> None:
 @pytest.mark.parametrize("value", DURATIONS, ids=repr)
 @pytest.mark.parametrize("place", ["delay", "step", "run", "retry"])
 def test_a_bad_duration_is_refused_wherever_it_stands(value: Any, place: str) -> None:
-    if value is None:
-        pytest.skip("null leaves a field out")
     raw, pointer = {
         "delay": (flow(step(type="delay", config={"seconds": value})), "/steps/0/config/seconds"),
         "step": (flow(step(timeout=value)), "/steps/0/timeout"),

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from definition.support import check, flow, problems, step
 from minizaps.definition.workflow import RESERVED_ROOTS
+from tests.definition.support import check, flow, problems, step
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,9 @@ def test_a_reserved_word_is_no_id(reserved: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "A", "1a", "a-b", "a b", "a.b", "ä", "__class__", "_a", "a" * 64, "a\n", 5, [], {}, True]
-)  # fmt: skip
+    "bad",
+    ["", "A", "1a", "a-b", "a b", "a.b", "ä", "__class__", "_a", "a" * 64, "a\n", 5, [], {}, True],
+)
 def test_an_id_has_few_characters(bad: Any) -> None:
     assert "/steps/0/id" in problems(flow(step(id=bad)))
     assert "/triggers/0/id" in problems(flow(triggers=[{"type": "manual", "id": bad}]))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from definition.support import check, flow, problems, step
+from tests.definition.support import check, flow, problems, step
 
 
 def uses(expression: str, step_id: str = "b", **keys: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -29,12 +30,38 @@ GOOD: dict[bytes, Any] = {
     b"[" * 64 + b"]" * 64: None,
 }
 BAD = [
-    b"", b" ", b"{", b"[1,]", b"{'a':1}", b"01", b"+1", b".5", b"NaN", b"Infinity", b"-Infinity",
-    b"1e400", b"-1e400", b"1" * 5000, b'{"a":' + b"9" * 5000 + b"}", b"18446744073709551616",
-    b"-9223372036854775809", b'"\\u0000"', b'{"\\u0000":1}', b'"\\ud800"', b'"\\udc00\\ud800"',
-    b'"\xff"', b"\xef\xbb\xbf{}", b"\xff\xfe1\x00", b"[" * 65 + b"]" * 65, b'{"a":' * 65 + b"1" + b"}" * 65,
-    b"[" * 100_000, b"[" * 100_000 + b"]" * 100_000, b'"\x01"', b"1 2", b"// x\n1",
-]  # fmt: skip
+    b"",
+    b" ",
+    b"{",
+    b"[1,]",
+    b"{'a':1}",
+    b"01",
+    b"+1",
+    b".5",
+    b"NaN",
+    b"Infinity",
+    b"-Infinity",
+    b"1e400",
+    b"-1e400",
+    b"1" * 5000,
+    b'{"a":' + b"9" * 5000 + b"}",
+    b"18446744073709551616",
+    b"-9223372036854775809",
+    b'"\\u0000"',
+    b'{"\\u0000":1}',
+    b'"\\ud800"',
+    b'"\\udc00\\ud800"',
+    b'"\xff"',
+    b"\xef\xbb\xbf{}",
+    b"\xff\xfe1\x00",
+    b"[" * 65 + b"]" * 65,
+    b'{"a":' * 65 + b"1" + b"}" * 65,
+    b"[" * 100_000,
+    b"[" * 100_000 + b"]" * 100_000,
+    b'"\x01"',
+    b"1 2",
+    b"// x\n1",
+]
 
 
 @pytest.mark.parametrize("raw", GOOD, ids=lambda raw: repr(raw[:24]))
@@ -77,7 +104,5 @@ def test_a_pointer_escapes_as_rfc_6901_says(part: str | int, pointer: str) -> No
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
-    try:
+    with contextlib.suppress(JsonInvalid):
         check_json(parse_document(raw))
-    except JsonInvalid:
-        pass

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT))  # for the package `docs`
+sys.path[:0] = [str(ROOT), str(ROOT / "examples" / "connector")]  # for `docs` and `run_it`
 
 BIN = Path(sys.executable).parent
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -137,21 +137,22 @@ class Served:
     greeting: str
     environment: dict[str, str]
 
-    def shell(self, script: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    def shell(self, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a script with bash in the folder."""
         return subprocess.run(
             ["bash", "-c", script],
             cwd=self.folder,
-            env=self.environment,
+            env={**self.environment, **variables},
             text=True,
             capture_output=True,
-            timeout=seconds,
+            timeout=240,
             check=False,
         )
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("served")
     port = free_port()
     clean = {k: v for k, v in os.environ.items() if not k.startswith("MINIZAPS_")}
     environment = {
@@ -160,11 +161,11 @@ def served(tmp_path: Path) -> Iterator[Served]:
         "MINIZAPS_PORT": str(port),
         "COLUMNS": "160",
     }
-    output = tmp_path / "serve.txt"
+    output = folder / "serve.txt"
     with output.open("w") as file:
         process = subprocess.Popen(
             [BIN / "minizaps", "serve"],
-            cwd=tmp_path,
+            cwd=folder,
             env=environment,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -175,10 +176,16 @@ def served(tmp_path: Path) -> Iterator[Served]:
             assert process.poll() is None, output.read_text()
             assert time.monotonic() < until, "the server does not start"
             time.sleep(0.05)
-        yield Served(tmp_path, port, output.read_text(), environment)
+        yield Served(folder, port, output.read_text(), environment)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
+
+
+@pytest.fixture
+def port() -> int:
+    """A free port."""
+    return free_port()
 
 
 def free_port() -> int:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import logging
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from run_it import run_to_its_end
 
 from minizaps import Pause, WorkflowEngine
-from minizaps.connectors.base import Context
+from minizaps.connectors.base import BaseConnector, Context
 from minizaps.errors import DefinitionInvalid
 
 FOLDER = Path(__file__).parent.parent.parent / "examples" / "connector"
-sys.path.insert(0, str(FOLDER))
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +39,6 @@ def _definition(target: Any) -> Any:
 
 
 async def test_message_is_sent_once_for_all_attempts(target: Any, tmp_path: Path) -> None:
-    from run_it import run_to_its_end  # noqa: PLC0415
-
     target.answers = {"POST /messages": (200, {"id": "m-1"})}
 
     run, events = await run_to_its_end(
@@ -53,8 +53,6 @@ async def test_message_is_sent_once_for_all_attempts(target: Any, tmp_path: Path
 
 
 async def test_gateway_that_refuses_makes_a_dead_letter(target: Any, tmp_path: Path) -> None:
-    from run_it import run_to_its_end  # noqa: PLC0415
-
     target.answers = {"POST /messages": (403, {})}
 
     run, _ = await run_to_its_end(
@@ -86,10 +84,7 @@ def test_wrong_config_is_found_when_it_is_saved() -> None:
 async def test_office_hours(now: str, until: str | None) -> None:
     connector, model = WorkflowEngine.CONNECTOR_MAP["office_hours"]
     moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
-    no_http: Any = None
-    context = Context(
-        {}, "run", "step", 1, "key", no_http, logging.getLogger("test"), lambda: moment
-    )
+    context: Any = SimpleNamespace(now=lambda: moment)
 
     result = await connector(model()).execute(context)
 
@@ -119,3 +114,10 @@ def test_connector_of_the_readme_works(documents: Any, tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert '{"weekday":"Sunday"}' in done.stdout
+
+
+def test_page_describes_the_context_and_the_facts(documents: Any) -> None:
+    page = documents.pages["docs/write-a-connector.md"]
+    facts = [name for name in vars(BaseConnector)["__annotations__"] if not name.startswith("_")]
+    for name in (*(f.name for f in dataclasses.fields(Context)), *facts):
+        assert re.search(rf"`{name}(\(\))?`", page), name

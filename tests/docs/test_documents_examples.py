@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from run_it import run_to_its_end
 
 from minizaps import WorkflowEngine
 
 ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT / "examples" / "connector"))
-
-from run_it import run_to_its_end  # noqa: E402
-
 FILES = sorted([*ROOT.glob("examples/*.json"), *ROOT.glob("docs/connectors/examples/*.json")])
 
 

@@ -188,3 +188,18 @@ async def test_a_second_worker_on_the_same_database_is_refused(
                 pass
         async with open_app(Settings(data_dir=tmp_path), clock=clock, worker=False):
             pass
+
+
+async def test_a_run_whose_connector_is_gone_waits_for_a_person(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow_id = await driver.define({"type": "delay", "config": {"seconds": 5}}, STEPS[0])
+    run_id = await driver.start(workflow_id)
+    await driver.settle()
+    monkeypatch.delitem(WorkflowEngine.CONNECTOR_MAP, "probe")
+    driver.app.engine.__init__(  # type: ignore[misc]
+        driver.app.journal, driver.app.catalog, driver.app.engine._tools
+    )
+    await driver.advance(5)
+    run = await driver.run(run_id)
+    assert (run.status, run.error_type, run.dead_letter) == (Status.FAILED, "definition", "open")

@@ -31,11 +31,13 @@ class StrictRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            kind = request.headers.get("content-type", "application/json")
-            if not kind.lower().startswith("application/json") and await request.body():
+            strict = StrictRequest(request.scope, request.receive)
+            kind = strict.headers.get("content-type", "application/json")
+            # Read here, because the framework takes every error of reading for bad JSON.
+            if await strict.body() and kind.partition(";")[0].strip().lower() != "application/json":
                 detail = f"send JSON with Content-Type: application/json, not {kind[:100]}"
                 raise HttpProblem(415, "Unsupported media type", detail)
-            return await handler(StrictRequest(request.scope, request.receive))
+            return await handler(strict)
 
         return handle
 

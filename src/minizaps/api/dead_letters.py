@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from minizaps.api.auth import Identity, Operator, TheApp, Viewer
 from minizaps.api.bodies import StrictRoute
-from minizaps.api.runs import Replay, run_detail, start_replay, workflow_id_of
+from minizaps.api.runs import (
+    Key,
+    Replay,
+    replay_run,
+    run_detail,
+    start_replay,
+    workflow_id_of,
+)
 from minizaps.api.shapes import (
     LARGEST_NUMBER,
     Cursor,
@@ -48,7 +55,7 @@ class Discard(BaseModel):
 class Chosen(BaseModel):
     """Which dead letters: by ids, or by a filter; one of the two."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid")
     ids: list[str] | None = Field(default=None, max_length=MOST_AT_ONCE)
     workflow: str | None = Field(default=None, description="A workflow's id or name.")
     error: str | None = Field(default=None, description="The error's type.")
@@ -96,7 +103,7 @@ async def list_dead_letters(
     cursor: Cursor = None,
 ) -> Page[DeadLetter]:
     """A page of the open dead letters, newest first."""
-    chosen = Chosen(workflow=workflow, error=error, since=since, until=until)
+    chosen = Chosen.model_construct(workflow=workflow, error=error, since=since, until=until)
     found = await app.listings.runs(await _filter(app, who, chosen, cursor), limit + 1)
     failures = await app.listings.failures([run.id for run in found[:limit]])
     items = [
@@ -113,10 +120,10 @@ async def list_dead_letters(
 @router.post("/replay")
 async def replay_dead_letters(app: TheApp, who: Operator, chosen: ChosenReplay) -> Handled:
     """Replay many: each on its own; what cannot be replayed says why."""
-    replay = Replay(origin=chosen.origin, version=chosen.version)
+    replay = Replay.model_validate({"from": chosen.origin, "version": chosen.version})
 
     async def one(run_id: str) -> str | None:
-        return await start_replay(app, who, run_id, replay)
+        return (await start_replay(app, who, run_id, replay)).run_id
 
     return await _each(app, who, chosen, one)
 
@@ -134,11 +141,15 @@ async def discard_dead_letters(app: TheApp, who: Operator, chosen: ChosenDiscard
 
 @router.post("/{run_id}/replay", status_code=202)
 async def replay_dead_letter(
-    app: TheApp, who: Operator, run_id: str, replay: Replay | None = None
+    app: TheApp,
+    who: Operator,
+    run_id: str,
+    response: Response,
+    replay: Replay | None = None,
+    idempotency_key: Key = None,
 ) -> RunDetail:
     """Replay one; the answer is the new run."""
-    new_id = await start_replay(app, who, run_id, replay or Replay())
-    return await run_detail(app, new_id, who.project)
+    return await replay_run(app, who, run_id, response, replay, idempotency_key)
 
 
 @router.post("/{run_id}/discard")
@@ -168,8 +179,9 @@ async def _filter(app: App, who: Identity, chosen: Chosen, cursor: str | None = 
 
 
 async def _each(app: App, who: Identity, chosen: Chosen, handle: Any) -> Handled:
-    filters = chosen.model_fields_set & {"workflow", "error", "since", "until"}
-    if (chosen.ids is None) == (not filters):
+    filters = (chosen.workflow, chosen.error, chosen.since, chosen.until)
+    # A filter of nulls is none: it would choose everything.
+    if (chosen.ids is None) == all(value is None for value in filters):
         raise InvalidInput("send either ids or a filter (workflow, error, from, to)")
     ids, more = chosen.ids, False
     if ids is None:

@@ -16,6 +16,7 @@ from minizaps.app import App
 from minizaps.clock import to_text
 from minizaps.journal.records import Event
 from minizaps.journal.status import ENDED
+from minizaps.worker.duties import wait_for
 
 router = APIRouter(tags=["runs"])
 
@@ -61,18 +62,10 @@ async def _stream(app: App, run_id: str, project: str, after: int) -> AsyncItera
                 silent += 1
                 if silent % KEEP_ALIVE == 0:
                     yield b": still there\n\n"
-                await _wait(changed)
+                await wait_for(changed, LOOK_AGAIN)
+                changed.clear()
     finally:
         app.journal.unwatch(run_id, changed)
-
-
-async def _wait(changed: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(LOOK_AGAIN):
-            await changed.wait()
-    except TimeoutError:
-        return
-    changed.clear()
 
 
 def _frame(event: Event) -> bytes:

@@ -8,10 +8,11 @@ from collections import OrderedDict
 from typing import Any
 from urllib.parse import parse_qsl
 
+from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from minizaps.api.problems import HttpProblem, problem_of
+from minizaps.api.problems import RESPONSES, HttpProblem, problem_of, schemas
 from minizaps.app import App
 from minizaps.definition.strict_json import parse_json
 from minizaps.errors import NotFound
@@ -24,6 +25,44 @@ _HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-stor
 MOST_FIELDS = 1000
 _TEXTUAL = ("application/xml", "application/octet-stream")
 _HIDDEN = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+
+def describe(api: FastAPI) -> None:
+    """Put the hooks and the problems into the OpenAPI description, which has its routes only."""
+    routes = api.openapi
+    operation = {
+        "tags": ["hooks"],
+        "summary": "Start a run",
+        "description": "Any method. The body is JSON, a form or text. No API key: the token in "
+        "the URL is the secret. The same `webhook-id` and body give the same run.",
+        "parameters": [
+            {"name": "token", "in": "path", "required": True, "schema": {"type": "string"}},
+            {"name": "webhook-id", "in": "header", "schema": {"type": "string"}},
+        ],
+        "requestBody": {"content": {"application/json": {}, "text/plain": {}}},
+        "responses": {
+            "202": {
+                "description": "The run is on disk",
+                "content": {"application/json": {"schema": _STARTED}},
+            },
+            **{str(status): answer for status, answer in RESPONSES.items()},
+        },
+    }
+
+    def openapi() -> dict[str, Any]:
+        description = routes()
+        description["paths"]["/hooks/{token}"] = {"post": operation}
+        description["components"]["schemas"] |= schemas()
+        return description
+
+    api.openapi = openapi  # type: ignore[method-assign]
+
+
+_STARTED = {
+    "type": "object",
+    "properties": {"run_id": {"type": "string"}},
+    "required": ["run_id"],
+}
 
 
 class Hooks:
@@ -39,7 +78,7 @@ class Hooks:
         except Exception as error:
             await problem_of(error)(scope, receive, send)
             return
-        body = b'{"run_id":"%s"}' % run_id.encode()
+        body = b'{"run_id":"%s"}\n' % run_id.encode()
         headers = [*_HEADERS, (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 202, "headers": headers})
         await send({"type": "http.response.body", "body": body})

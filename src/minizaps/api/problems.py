@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -43,6 +44,37 @@ _STATUSES: tuple[tuple[type[MinizapsError], int, str], ...] = (
     (JournalUnavailable, 503, "The database does not take writes at the moment"),
 )
 _TITLES = {400: "Bad request", 401: "Not authenticated", 404: "Not found", 405: "Not allowed here"}
+
+
+class ProblemPlace(BaseModel):
+    """One thing that is wrong."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemDetails(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[ProblemPlace] = []
+
+
+_REFERENCE = "#/components/schemas/{model}"
+_CONTENT = {"application/problem+json": {"schema": {"$ref": _REFERENCE.format(model="Problem")}}}
+UNAVAILABLE: dict[int | str, dict[str, Any]] = {
+    503: {"description": "The database takes no writes at the moment", "content": _CONTENT}
+}
+RESPONSES = UNAVAILABLE | {"4XX": {"description": "The request is refused", "content": _CONTENT}}
+
+
+def schemas() -> dict[str, Any]:
+    """The schemas that the responses refer to, for the OpenAPI components."""
+    schema = ProblemDetails.model_json_schema(ref_template=_REFERENCE)
+    return {**schema.pop("$defs"), "Problem": schema}
 
 
 class HttpProblem(HTTPException):

@@ -35,10 +35,13 @@ from minizaps.engine.replay import START, results_before
 from minizaps.engine.timeline import StepView, timeline
 from minizaps.errors import DefinitionInvalid, InvalidInput, NotFound, Problem
 from minizaps.journal.listings import RunFilter
-from minizaps.journal.records import Idempotency
+from minizaps.journal.records import Idempotency, Started
 from minizaps.journal.status import ENDED, Status
+from minizaps.worker.duties import wait_for
 
 router = APIRouter(tags=["runs"], route_class=StrictRoute)
+
+LOOK_AGAIN = 0.5  # seconds: finds what another process has written
 
 Key = Annotated[
     str | None,
@@ -61,7 +64,7 @@ class StartRun(BaseModel):
 class Replay(BaseModel):
     """Where and on what a replay goes on."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid")
     origin: str = Field(
         default="failed",
         alias="from",
@@ -102,12 +105,9 @@ async def start_run(
             by=who.actor,
         )
     started = await app.start(new)
-    if not started.created:
-        response.headers["Idempotency-Replayed"] = "true"
     if wait is not None and await _wait_for_end(app, started.run_id, who.project, wait):
         response.status_code = 200
-    response.headers["Location"] = f"/api/v1/runs/{started.run_id}"
-    return await run_detail(app, started.run_id, who.project)
+    return await _started(app, who, started, response)
 
 
 @router.get("/runs")
@@ -171,15 +171,14 @@ async def replay_run(
     replay = replay or Replay()
     body = replay.model_dump(exclude_unset=True)
     key = _idempotency(f"replay:{run_id}", idempotency_key, body)
-    new_id = await start_replay(app, who, run_id, replay, key)
-    response.headers["Location"] = f"/api/v1/runs/{new_id}"
-    return await run_detail(app, new_id, who.project)
+    started = await start_replay(app, who, run_id, replay, key)
+    return await _started(app, who, started, response)
 
 
 async def start_replay(
     app: App, who: Identity, run_id: str, replay: Replay, key: Idempotency | None = None
-) -> str:
-    """Start a replay; return the new run's id."""
+) -> Started:
+    """Start a replay."""
     run = await app.listings.run(run_id, who.project)
     events = await app.listings.events(run_id)
     version = run.version if replay.version is None else replay.version
@@ -208,7 +207,7 @@ async def start_replay(
     if started.created:
         facts = {"run": started.run_id, "from": origin}
         await app.access.record(who.project, who.actor, "run.replay", run_id, facts)
-    return started.run_id
+    return started
 
 
 async def run_detail(app: App, run_id: str, project: str) -> RunDetail:
@@ -227,13 +226,21 @@ async def workflow_id_of(app: App, named: str | None, project: str) -> str | Non
         return named
 
 
+async def _started(app: App, who: Identity, started: Started, response: Response) -> RunDetail:
+    """The answer to a call that starts a run."""
+    response.headers["Location"] = f"/api/v1/runs/{started.run_id}"
+    if not started.created:
+        response.headers["Idempotency-Replayed"] = "true"
+    return await run_detail(app, started.run_id, who.project)
+
+
 async def _wait_for_end(app: App, run_id: str, project: str, seconds: float) -> bool:
     changed = asyncio.Event()
     app.journal.watch(run_id, changed)
     try:
         async with asyncio.timeout(seconds):
             while (await app.listings.run(run_id, project)).status not in ENDED:
-                await changed.wait()
+                await wait_for(changed, LOOK_AGAIN)
                 changed.clear()
         return True
     except TimeoutError:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from minizaps.api import access, connectors, dead_letters, events, health, problems, runs, workflows
 from minizaps.api.auth import Authenticator
 from minizaps.api.bodies import BodyLimit
-from minizaps.api.hooks import PREFIX, Hooks
+from minizaps.api.hooks import PREFIX, Hooks, describe
 from minizaps.app import App
 
 ROUTERS = (workflows, runs, events, dead_letters, connectors, access)
@@ -38,11 +38,14 @@ def create_api() -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        strict_content_type=False,
+        redirect_slashes=False,  # behind a proxy, a redirect would lead from https to http
     )
     for module in ROUTERS:
-        api.include_router(module.router, prefix="/api/v1")
-    api.include_router(health.router)
+        api.include_router(module.router, prefix="/api/v1", responses=problems.RESPONSES)
+    api.include_router(health.router, responses=problems.UNAVAILABLE)
     problems.install(api)
+    describe(api)
     return api
 
 

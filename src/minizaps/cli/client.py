@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn, TypeVar
+from urllib.parse import quote
 
 import httpx
 import typer
@@ -75,7 +76,9 @@ async def connect(*, create: bool = False) -> AsyncIterator[Client]:
     """
     url = os.environ.get("MINIZAPS_URL")
     if url:
-        key = os.environ.get("MINIZAPS_API_KEY", "")
+        key = os.environ.get("MINIZAPS_API_KEY")
+        if not key:
+            raise Failed("MINIZAPS_URL is set, but MINIZAPS_API_KEY is not: set it to an API key")
         headers = {"Authorization": f"Bearer {key}"}
         async with httpx.AsyncClient(base_url=url, headers=headers, timeout=70) as http:
             yield Client(http, local=False)
@@ -92,6 +95,11 @@ async def connect(*, create: bool = False) -> AsyncIterator[Client]:
             transport=transport, base_url="http://local", timeout=70
         ) as http:
             yield Client(http, local=True)
+
+
+def path_of(collection: str, name: str) -> str:
+    """The path of one thing; its name may hold any character."""
+    return f"/{collection}/{quote(name, safe='')}"
 
 
 def as_local(server: ASGIApp) -> ASGIApp:

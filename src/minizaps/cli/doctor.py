@@ -81,17 +81,17 @@ def _disk(settings: Settings) -> Iterator[Finding]:
         folder = Path.cwd()
     probe = folder / ".minizaps-doctor"
     try:
-        handle = os.open(probe, os.O_CREAT | os.O_RDWR, 0o600)
-        start = time.perf_counter()
-        for _ in range(SYNCS):
-            os.write(handle, b"x" * 4096)
-            os.fsync(handle)
-        each = (time.perf_counter() - start) / SYNCS * 1000
-        os.close(handle)
-        probe.unlink()
+        with probe.open("wb", buffering=0) as file:
+            start = time.perf_counter()
+            for _ in range(SYNCS):
+                file.write(b"x" * 4096)
+                os.fsync(file)
+            each = (time.perf_counter() - start) / SYNCS * 1000
     except OSError as error:
         yield False, f"disk at {folder}: {error.strerror}"
         return
+    finally:
+        probe.unlink(missing_ok=True)
     yield each < SLOW_SYNC_MS, f"disk: {each:.2f} ms for a write that must be on it (fsync)"
 
 

@@ -16,12 +16,14 @@ runs = typer.Typer(no_args_is_help=True, help="Look at runs, cancel and replay t
 
 RunId = Annotated[str | None, typer.Argument(help="The run's id; the newest if left out.")]
 
+TheRun = Annotated[str, typer.Argument(help="The run's id.")]
+
 
 @runs.command("list")
 def list_runs(
     workflow: Annotated[str | None, typer.Option(help="A workflow's id or name.")] = None,
     status: Annotated[str | None, typer.Option(help="queued, running, waiting, ...")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """The newest runs."""
@@ -78,7 +80,7 @@ def watch(run_id: RunId = None) -> None:
 
 
 @runs.command()
-def cancel(run_id: str) -> None:
+def cancel(run_id: TheRun) -> None:
     """End a run that has not ended."""
 
     async def action(client: Client) -> Any:
@@ -89,7 +91,7 @@ def cancel(run_id: str) -> None:
 
 @runs.command()
 def replay(
-    run_id: str,
+    run_id: TheRun,
     origin: Annotated[
         str, typer.Option("--from", help="start, failed, or the path of a step.")
     ] = "failed",

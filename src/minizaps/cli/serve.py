@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import shutil
 import signal
 import socket
@@ -45,6 +46,7 @@ async def _serve(settings: Settings) -> None:
     port = listener.getsockname()[1]
     async with open_app(settings.model_copy(update={"port": port})) as app:
         secret = await _first_key(app)
+        await _first_workflow(app)
         await _greet(app, secret)
         config = uvicorn.Config(
             create_server(app),
@@ -86,7 +88,7 @@ def _listen(settings: Settings) -> socket.socket:
         return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise SettingsInvalid(
-            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): "
+            f"cannot listen on {settings.host}:{settings.port} ({os.strerror(error.errno or 0)}): "
             "set MINIZAPS_HOST or MINIZAPS_PORT"
         ) from None
 
@@ -102,10 +104,16 @@ async def _first_key(app: App) -> str | None:
         )
     secret, key = new_key(DEFAULT_PROJECT, "admin", Role.ADMIN, by="first start", clock=app.clock)
     await app.access.create_key(key)
+    return secret
+
+
+async def _first_workflow(app: App) -> None:
+    """The example, in an installation that never had a workflow."""
+    if await app.catalog.used():
+        return
     text = resources.files("minizaps.examples").joinpath("hello.json").read_text()
     definition = app.engine.check(orjson.loads(text))
     await app.catalog.create(DEFAULT_PROJECT, definition, active=True, by="first start")
-    return secret
 
 
 def _command() -> str:
@@ -119,6 +127,8 @@ async def _greet(app: App, secret: str | None) -> None:
     lines = [f"Mini-Zaps on {settings.base_url}  (data in {settings.data_dir})"]
     if secret is not None:
         lines += ["", "Your admin key, shown only this once:", f"  {secret}"]
+    if not settings.loopback and not settings.public_url:
+        lines += ["", "Set MINIZAPS_PUBLIC_URL to the address that others use: hook URLs need it."]
     for workflow in await app.catalog.workflows(DEFAULT_PROJECT, limit=200):
         if workflow.name == "hello" and workflow.active:
             tokens = [t.token for t in await app.catalog.triggers(workflow.id) if t.token]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from minizaps.cli.client import Client, run
+from minizaps.cli.client import Client, path_of, run
 from minizaps.cli.files import parse_argument, read_json
 from minizaps.cli.output import AsJson, console, print_json, print_table, when
 
@@ -46,7 +46,7 @@ def show(workflow: Named, as_json: AsJson = False) -> None:
     """A workflow's definition and triggers."""
 
     async def action(client: Client) -> Any:
-        return await client.get(f"/workflows/{workflow}")
+        return await client.get(path_of("workflows", workflow))
 
     found = run(action)
     if as_json:
@@ -85,7 +85,7 @@ def update(
     headers = {} if expect is None else {"If-Match": f'"{expect}"'}
 
     async def action(client: Client) -> Any:
-        return await client.put(f"/workflows/{workflow}", definition, headers)
+        return await client.put(path_of("workflows", workflow), definition, headers)
 
     _say(run(action), "saved", as_json=as_json)
 
@@ -103,16 +103,15 @@ def start(
     body = {"input": parse_argument(new_input, "--input")}
 
     async def action(client: Client) -> tuple[Any, bool]:
-        # Without a server nobody drives the run meanwhile: do not wait for it.
-        seconds = None if client.local else wait
-        return await client.post(f"/workflows/{workflow}/runs", body, wait=seconds), client.local
+        path = path_of("workflows", workflow) + "/runs"
+        return await client.post(path, body, wait=wait), client.local
 
     started, local = run(action)
     if as_json:
         print_json(started)
         return
     typer.echo(f"{started['id']} is {started['status']}")
-    if local:
+    if local and started["status"] == "queued":
         typer.echo("A server on this data folder (minizaps serve) runs it.")
 
 
@@ -133,7 +132,7 @@ def versions(workflow: Named, as_json: AsJson = False) -> None:
     """A workflow's versions, newest first."""
 
     async def action(client: Client) -> Any:
-        return (await client.get(f"/workflows/{workflow}/versions", limit=200))["items"]
+        return (await client.get(path_of("workflows", workflow) + "/versions", limit=200))["items"]
 
     items = run(action)
     if as_json:
@@ -148,7 +147,7 @@ def rollback(workflow: Named, version: int) -> None:
     """Save the definition of an earlier version as a new one."""
 
     async def action(client: Client) -> Any:
-        return await client.post(f"/workflows/{workflow}/rollback", {"version": version})
+        return await client.post(path_of("workflows", workflow) + "/rollback", {"version": version})
 
     _say(run(action), f"back to version {version}", as_json=False)
 
@@ -158,7 +157,7 @@ def delete(workflow: Named) -> None:
     """Delete a workflow; its runs go on and stay."""
 
     async def action(client: Client) -> Any:
-        return await client.delete(f"/workflows/{workflow}")
+        return await client.delete(path_of("workflows", workflow))
 
     run(action)
     typer.echo(f"{workflow} is deleted")
@@ -166,7 +165,7 @@ def delete(workflow: Named) -> None:
 
 def _change(workflow: str, verb: str, result: str) -> None:
     async def action(client: Client) -> Any:
-        return await client.post(f"/workflows/{workflow}/{verb}")
+        return await client.post(path_of("workflows", workflow) + f"/{verb}")
 
     _say(run(action), result, as_json=False)
 

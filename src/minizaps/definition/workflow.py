@@ -37,6 +37,20 @@ class RetryPolicy(Model):
     )
 
 
+class RetryChange(Model):
+    """The parts of the connector's retry policy that a step replaces."""
+
+    max_attempts: int | None = Field(default=None, ge=1, le=100, description="Attempts in all.")
+    delay: Duration | None = Field(default=None, description="The longest first wait.")
+    backoff: float | None = Field(default=None, ge=1, le=10, description="Each wait's growth.")
+    max_delay: Duration | None = Field(
+        default=None, description="No wait is drawn from beyond this."
+    )
+    jitter: bool | None = Field(
+        default=None, description="Draw each wait evenly from 0 to its length (full jitter)."
+    )
+
+
 def _check_id(value: Any) -> Any:
     if isinstance(value, str) and value in RESERVED_ROOTS:
         raise ValueError(f"{value!r} is a reserved word of expressions: take another id")
@@ -73,8 +87,9 @@ class Step(Model):
         description="An expression such as `{{ trigger.body.total > 100 }}`; where it gives "
         "false, the step is skipped.",
     )
-    retry: RetryPolicy | None = Field(
-        default=None, description="Replaces those parts of the connector's retry policy."
+    retry: RetryChange | None = Field(
+        default=None,
+        description="When a failed attempt is tried again; what is left out is the connector's.",
     )
     timeout: Duration | None = Field(default=None, description="How long one attempt may take.")
     on_error: Literal["fail", "continue"] | OnError = Field(
@@ -110,7 +125,9 @@ class Trigger(Model):
 class Definition(Model):
     """A workflow as its author writes it."""
 
-    name: Name = Field(description="The workflow's name, once in a project.")
+    name: Name = Field(
+        pattern=r"^[^/\x00-\x1f]*$", description="The workflow's name, once in a project; no `/`."
+    )
     description: str | None = Field(default=None, max_length=10_000)
     triggers: list[Trigger] = Field(default_factory=list, max_length=50)
     input_schema: dict[str, Any] | bool | None = Field(

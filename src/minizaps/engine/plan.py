@@ -121,7 +121,7 @@ def _plan_step(
     path = f"{prefix}{step.id}"
     handlers = step.on_error.steps if not isinstance(step.on_error, str) else []
     condition = str(step.if_) if isinstance(step.if_, str) else "{{ false }}"
-    overrides = step.retry.model_dump(exclude_unset=True) if step.retry else {}
+    overrides = step.retry.model_dump(exclude_none=True) if step.retry else {}
     return PlannedStep(
         id=step.id,
         path=path,

@@ -157,6 +157,10 @@ class Catalog:
             return Hook(*row)
         return None
 
+    async def used(self) -> bool:
+        """Whether there has ever been a workflow."""
+        return bool(await self._db.rows("any_workflow"))
+
     async def _write(self, operation: Callable[[apsw.Connection], T]) -> T:
         result = await self._db.write(operation)
         self.revision += 1
@@ -172,8 +176,8 @@ class Catalog:
         other = db.execute(self._q["workflow_named"], (project, name)).get
         if other not in (None, workflow_id):
             raise Conflict(
-                f"a workflow named {name!r} exists: take another name, or save a new version "
-                f"of it (PUT /api/v1/workflows/{other})"
+                f"a workflow named {name!r} exists ({other}): take another name, "
+                "or save this as a new version of it"
             )
 
     def _save_version(

@@ -122,7 +122,7 @@ class Journal:
         chosen, more = choose(db, self._q, room)
         for run_id in chosen:
             run = to_run(next(db.execute(self._q["claim"], (worker, now, run_id))))
-            self._add(db, run_id, now, Kind.CLAIM, {"worker": worker})
+            self._add(db, run_id, now, Kind.CLAIM, {"worker": worker, "epoch": run.epoch})
             rows = db.execute(self._q["events"], (run_id, 0, MANY))
             claimed.append(Claimed(run, run.epoch, tuple(map(to_event, rows))))
         return claimed, more

@@ -8,7 +8,13 @@ from collections import Counter
 
 from minizaps.engine.engine import WorkflowEngine
 from minizaps.engine.execution import Execution
-from minizaps.errors import JournalUnavailable, LeaseLost, MinizapsError
+from minizaps.errors import (
+    DefinitionInvalid,
+    JournalUnavailable,
+    LeaseLost,
+    MinizapsError,
+    NotFound,
+)
 from minizaps.ids import uuid7
 from minizaps.journal.claims import Room
 from minizaps.journal.journal import Journal
@@ -127,12 +133,9 @@ class Worker:
 
     async def _drive(self, claimed: Claimed) -> None:
         run_id = claimed.run.id
+        execution = None
         try:
             execution = await self._engine.execution(claimed, lambda: self._draining)
-        except MinizapsError as error:
-            await self._fail(claimed, "definition", error)
-            return
-        try:
             await execution.drive()
         except LeaseLost as error:
             RUNS_LOST.inc()
@@ -140,8 +143,10 @@ class Worker:
         except JournalUnavailable as error:
             logger.warning("run %s left as it was: %s", run_id, error)
         except asyncio.CancelledError:
-            if self._draining:
+            if self._draining and execution is not None:
                 await self._release(run_id, execution)
+        except (DefinitionInvalid, NotFound) as error:
+            await self._fail(claimed, "definition", error)
         except Exception as error:
             logger.exception("run %s", run_id)
             await self._fail(claimed, "internal", error)
@@ -156,9 +161,8 @@ class Worker:
         """End a run that cannot be driven, so that a person sees it."""
         run_id = claimed.run.id
         facts = {"error": {"type": kind, "message": f"{type(error).__name__}: {error}"}}
-        now = self._journal.now()
+        change = Change(Kind.FAIL, self._journal.now(), data=facts)
         try:
-            change = Change(Kind.FAIL, now, data=facts)
             await self._journal.append(run_id, claimed.epoch, [change])
-        except LeaseLost:
-            logger.info("run %s ended meanwhile", run_id)
+        except (LeaseLost, JournalUnavailable) as error:
+            logger.info("run %s not failed: %s", run_id, error)

@@ -159,6 +159,9 @@ WHERE id = ? AND project = ? AND deleted_at IS NULL;
 SELECT id, project, name, version, active, created_at, updated_at FROM workflows
 WHERE project = ? AND id < ? AND deleted_at IS NULL ORDER BY id DESC LIMIT ?;
 
+-- name: any_workflow
+SELECT 1 FROM workflows LIMIT 1;
+
 -- name: workflow_named
 SELECT id FROM workflows WHERE project = ? AND name = ? AND deleted_at IS NULL;
 

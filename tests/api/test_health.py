@@ -1,0 +1,162 @@
+"""Health, readiness and metrics; and a disk that is full: nothing accepted is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.api.conftest import Live, serving
+from tests.api.support import API, Server, Sink, call_step, definition, delay_step, hooked, until
+from tests.api.test_workflows import hook_of
+
+LARGE = {"input": "x" * 500_000}
+
+
+async def metrics(server: Server) -> dict[tuple[str, str], float]:
+    """The values by their names and the values of their labels."""
+    answer = await server.client().get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    families = text_string_to_metric_families(answer.text)
+    return {(s.name, ",".join(s.labels.values())): s.value for f in families for s in f.samples}
+
+
+async def test_a_good_server_is_live_and_ready_for_anybody(server: Server) -> None:
+    client = server.client()
+    assert (await client.get("/health/live")).json() == {"status": "live"}
+    assert (await client.get("/health/ready")).json() == {"status": "ready"}
+
+
+async def test_metrics_count_runs_by_status_and_what_happened(server: Server) -> None:
+    before = await metrics(server)
+    await server.run(delay_step())
+    await server.failed("bad")
+    await server.admin.post(hook_of(await server.save(hooked(name="hooked"))))
+    await server.settle()
+    server.clock.advance(5)
+    now = await metrics(server)
+    assert now["minizaps_runs", "waiting"] == 1
+    assert now["minizaps_runs", "queued"] == now["minizaps_runs", "running"] == 0
+    assert now["minizaps_dead_letters", ""] == 1
+    assert now["minizaps_oldest_queued_seconds", ""] == 0
+    for name, label, more in (
+        ("minizaps_runs_started_total", "manual", 2),
+        ("minizaps_runs_started_total", "webhook", 1),
+        ("minizaps_runs_ended_total", "succeeded", 1),
+        ("minizaps_runs_ended_total", "failed", 1),
+        ("minizaps_step_duration_seconds_count", "delay", 1),
+    ):
+        assert now[name, label] - before.get((name, label), 0) == more, name
+
+
+async def test_metrics_tell_for_how_long_runs_have_queued(open_server: Any, sink: Sink) -> None:
+    server: Server = await open_server(concurrency=1)
+    release = sink.block()
+    await server.save(definition(call_step(sink.url)))
+    for _ in range(3):
+        await server.start()
+    await until(lambda: bool(sink.requests))
+    server.clock.advance(7)
+    now = await metrics(server)
+    assert (now["minizaps_runs", "running"], now["minizaps_runs", "queued"]) == (1, 2)
+    assert now["minizaps_oldest_queued_seconds", ""] == 7
+    release.set()
+    await server.settle()
+
+
+async def limit_pages(server: Server, pages: int) -> None:
+    """Let the database have so many pages; no fewer than it has."""
+    await server.app.journal._db.write(lambda db: db.execute(f"PRAGMA max_page_count = {pages}"))
+
+
+async def test_a_full_database_accepts_nothing_and_goes_on_by_itself(
+    server: Server, sink: Sink
+) -> None:
+    release = sink.block()
+    hook = hook_of(await server.save(hooked(call_step(sink.url))))
+    run = await server.start()
+    await until(lambda: bool(sink.requests))
+    await limit_pages(server, 1)
+    for url in (f"{API}/workflows/flow/runs", hook):
+        refused = await server.admin.post(url, json=LARGE)
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"]
+    assert len((await server.admin.get(f"{API}/runs")).json()["items"]) == 1
+    release.set()
+    await asyncio.sleep(0.05)
+    await limit_pages(server, 2**30)
+    assert (await server.admin.post(hook, json=LARGE)).status_code == 202
+    await server.settle()
+    assert (await server.look(run["id"]))["status"] == "succeeded"
+    assert len(sink.requests) == 2
+
+
+async def test_a_database_that_takes_no_writes_is_not_ready(server: Server) -> None:
+    database = server.app.journal._db
+    await server.save(definition())
+    await database.write(lambda db: db.execute("PRAGMA query_only = 1"))
+    assert (await server.client().get("/health/ready")).status_code == 503
+    assert (await server.client().get("/health/live")).status_code == 200
+    for method, path in (
+        ("POST", "workflows/flow/runs"),
+        ("POST", "workflows/flow/deactivate"),
+        ("DELETE", "workflows/flow"),
+        ("POST", "projects"),
+    ):
+        answer = await server.admin.request(method, f"{API}/{path}", json={"name": "x"})
+        assert answer.status_code in (503, 422), path
+    assert (await server.admin.get(f"{API}/workflows/flow")).json()["active"] is True
+    await database.write(lambda db: db.execute("PRAGMA query_only = 0"))
+    assert (await server.client().get("/health/ready")).status_code == 200
+    assert (await server.start())["id"]
+
+
+@contextmanager
+def no_growth(live: Live) -> Iterator[None]:
+    """The kernel refuses every write of the server that would make a file larger."""
+    _, hard = resource.prlimit(live.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(live.pid, resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(live.pid, resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def ended(client: Any, run_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        run = client.get(f"{API}/runs/{run_id}").json()
+        if run["status"] in ("succeeded", "failed"):
+            return run
+        time.sleep(0.05)
+    raise AssertionError(run)
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux")
+def test_a_disk_that_takes_no_writes_is_503_until_it_does_again(tmp_path: Path) -> None:
+    with serving(tmp_path) as live, live.client() as client:
+        pause = definition(delay_step(0.5), name="pause")
+        client.post(f"{API}/workflows", json=pause).raise_for_status()
+        run = client.post(f"{API}/workflows/pause/runs").json()
+        with no_growth(live):
+            assert client.get("/health/ready").status_code == 503
+            assert client.get("/health/live").status_code == 200
+            for url in (f"{API}/workflows/pause/runs", live.hook):
+                answer = client.post(url, json={})
+                assert answer.status_code == 503
+                assert answer.json()["title"] == "The database does not take writes at the moment"
+            time.sleep(0.7)
+            assert client.get(f"{API}/runs/{run['id']}").json()["status"] == "waiting"
+        assert client.get("/health/ready").status_code == 200
+        assert client.post(live.hook, json={}).status_code == 202
+        assert ended(client, run["id"])["status"] == "succeeded"
+        listed = client.get(f"{API}/runs", params={"workflow": "pause"}).json()["items"]
+        assert [item["id"] for item in listed] == [run["id"]]

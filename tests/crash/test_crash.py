@@ -1,0 +1,47 @@
+"""Short campaigns: nothing is lost, and the checker sees each promise that is broken."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from .campaign import Scenario, run_campaign
+from .checker import check
+
+CAMPAIGN_WITHIN = 90.0
+
+
+async def violations(scenario: Scenario, folder: Path) -> list[str]:
+    async with asyncio.timeout(CAMPAIGN_WITHIN):
+        evidence = await run_campaign(scenario, folder)
+    assert len(evidence.lives) == scenario.kills + 1
+    assert len(evidence.runs) > 10
+    return [str(violation) for violation in check(evidence)]
+
+
+async def test_nothing_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
+    assert await violations(Scenario(seed=1, kills=4), tmp_path) == []
+
+
+async def test_runs_that_complete_after_their_cancellation_are_seen(tmp_path: Path) -> None:
+    scenario = Scenario(
+        seed=2, kills=0, sabotage="fence", mix=("relay", "charge"), cancel_share=0.8, linger=2
+    )
+    found = await violations(scenario, tmp_path)
+    assert any("while cancelled" in what for what in found), found
+    assert any("ends: ['cancel', 'succeed']" in what for what in found), found
+
+
+async def test_runs_that_are_acknowledged_and_lost_are_seen(tmp_path: Path) -> None:
+    scenario = Scenario(
+        seed=3, kills=1, sabotage="answer", failpoint_share=0, mix=("values",), posters=8
+    )
+    found = await violations(scenario, tmp_path)
+    assert any("the hook acknowledged run" in what for what in found), found
+
+
+async def test_effects_without_a_recorded_attempt_are_seen(tmp_path: Path) -> None:
+    found = await violations(
+        Scenario(seed=4, kills=0, sabotage="record", mix=("relay",), linger=0.5), tmp_path
+    )
+    assert any("without an attempt in the journal" in what for what in found), found
