@@ -7,8 +7,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
-from minizaps import BaseConnector, ConnectorConfig, Pause, WorkflowEngine
-from minizaps.connectors.base import Context
+from minizaps import (
+    BaseConnector,
+    ConnectorConfig,
+    Context,
+    Pause,
+    WorkflowEngine,
+)
 
 
 class OfficeHoursConfig(ConnectorConfig):

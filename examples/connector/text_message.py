@@ -7,9 +7,14 @@ from typing import Any
 import orjson
 from pydantic import Field
 
-from minizaps import BaseConnector, ConnectorConfig, ConnectorError, WorkflowEngine
-from minizaps.connectors.base import Context
-from minizaps.definition.workflow import RetryPolicy
+from minizaps import (
+    BaseConnector,
+    ConnectorConfig,
+    ConnectorError,
+    Context,
+    RetryPolicy,
+    WorkflowEngine,
+)
 
 
 class TextMessageConfig(ConnectorConfig):

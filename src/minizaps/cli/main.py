@@ -16,6 +16,7 @@ from minizaps.cli.keys import keys
 from minizaps.cli.runs import runs
 from minizaps.cli.serve import serve
 from minizaps.cli.workflows import workflows
+from minizaps.engine.engine import WorkflowEngine
 from minizaps.errors import InvalidInput, MinizapsError
 
 cli = typer.Typer(
@@ -56,6 +57,7 @@ def _options(
 def main() -> None:
     """Run a command; what goes wrong is said in a line, not as a traceback."""
     try:
+        WorkflowEngine.install_connectors()
         cli()
     except InvalidInput as error:
         lines = "\n  ".join(map(str, error.problems))

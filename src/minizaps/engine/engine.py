@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from enum import StrEnum
+from importlib.metadata import entry_points
 from typing import Any, ClassVar
 
 from minizaps.connectors.base import BaseConnector, ConnectorConfig
@@ -16,12 +17,13 @@ from minizaps.definition.check import check_definition
 from minizaps.engine.attempt import Tools
 from minizaps.engine.execution import Execution
 from minizaps.engine.plan import Plan, make_plan
-from minizaps.errors import InvalidInput
+from minizaps.errors import InvalidInput, SettingsInvalid
 from minizaps.journal.catalog import Catalog
 from minizaps.journal.journal import Journal
 from minizaps.journal.records import Claimed, Idempotency, NewRun
 
 PLANS_KEPT = 1000
+ENTRY_POINTS = "minizaps.connectors"
 
 
 class StepType(StrEnum):
@@ -52,6 +54,26 @@ class WorkflowEngine:
         self._tools = tools
         self._max_events = max_events
         self._plans: OrderedDict[tuple[str, int], Plan] = OrderedDict()
+
+    @classmethod
+    def install_connectors(cls) -> None:
+        """Add the connectors of installed packages to `CONNECTOR_MAP`.
+
+        An entry point of the group `minizaps.connectors` is named as the step type, and leads to
+        the pair of its connector and its config model.
+
+        Raises:
+            SettingsInvalid: two packages have a connector of one name.
+        """
+        for entry in entry_points(group=ENTRY_POINTS):
+            pair = entry.load()
+            present = cls.CONNECTOR_MAP.get(entry.name, pair)
+            if present != pair:
+                raise SettingsInvalid(
+                    f"the step type {entry.name!r} is there twice: from {entry.value} and from "
+                    f"{present[0].__module__}: uninstall one of the two"
+                )
+            cls.CONNECTOR_MAP[entry.name] = pair
 
     @classmethod
     def check(cls, definition: Any) -> dict[str, Any]:
