@@ -100,6 +100,17 @@ async def test_a_step_that_takes_its_worker_down_three_times_is_poison(
         assert Probe.calls == []
 
 
+async def test_a_death_between_claim_and_attempt_does_not_count_again(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    deaths = (Kind.BEGIN, Kind.RESCUE, Kind.BEGIN, Kind.RESCUE, Kind.RESCUE)
+    run_id = await leave_behind(tmp_path, clock, *deaths)
+    async with open_app(Settings(data_dir=tmp_path), clock=clock) as app:
+        driver = Driver(app, clock)
+        await driver.settle()
+        assert (await driver.run(run_id)).status is Status.SUCCEEDED
+
+
 async def test_a_pure_step_that_takes_its_worker_down_again_and_again_is_poison(
     tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
