@@ -184,7 +184,10 @@ async def test_a_run_that_was_taken_away_is_dropped(driver: Driver) -> None:
     await Probe.started.wait()
     assert driver.app.worker is not None
     await driver.app.journal.rescue("another")
-    await Rescuer(driver.app.journal, driver.app.worker).run_once()
+    rescuer = Rescuer(driver.app.journal, driver.app.worker)
+    await rescuer.run_once()
+    assert driver.app.worker.held == {run_id}  # it may be about to put the run down itself
+    await rescuer.run_once()
     await driver.app.worker.settle()
     with pytest.raises(LeaseLost):
         await driver.app.journal.append(run_id, 1, [Change(Kind.SUCCEED, 1, data={})])

@@ -19,8 +19,11 @@ from minizaps.errors import ConnectorError
 Scalar = str | int | float | bool
 
 
+_WEB_URL = re.compile(r"https?://[^/]", re.IGNORECASE)
+
+
 def _web_url(value: str) -> str:
-    if "{{" not in value and not re.match(r"https?://[^/]", value, re.IGNORECASE):
+    if "{{" not in value and not _WEB_URL.match(value):
         raise ValueError("the URL does not start with http:// or https:// and a host")
     return value
 

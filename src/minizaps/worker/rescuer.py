@@ -18,7 +18,8 @@ class Rescuer:
     def __init__(self, journal: Journal, worker: Worker) -> None:
         self._journal = journal
         self._worker = worker
-        self._missing: frozenset[str] = frozenset()
+        self._lost: frozenset[str] = frozenset()
+        self._unknown: frozenset[str] = frozenset()
 
     async def recover(self) -> int:
         """At start: make everything ready that a dead worker has left behind."""
@@ -30,14 +31,17 @@ class Rescuer:
         return rescued
 
     async def run_once(self) -> int:
-        """Drop lost runs; rescue those that are ours but unknown at two looks in a row."""
-        driven = self._worker.held
-        held = await self._journal.held(self._worker.name)
-        for run_id in driven - held.keys():
+        """Drop what is driven but no longer ours; rescue what is ours but not driven.
+
+        Between a write and the moment its run is put down the two differ, so that only what is
+        found at two looks in a row counts.
+        """
+        held = (await self._journal.held(self._worker.name)).keys()
+        lost, unknown = self._worker.held - held, frozenset(held - self._worker.held)
+        for run_id in lost & self._lost:
             self._worker.drop(run_id)
-        missing = frozenset(held.keys() - self._worker.held)
-        orphans = missing & self._missing
-        self._missing = missing
+        orphans = unknown & self._unknown
+        self._lost, self._unknown = lost, unknown
         return await self._journal.adopt(orphans)
 
     async def pause(self) -> None:
