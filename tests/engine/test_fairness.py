@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from typing import Any
 
+import pytest
+
+from minizaps import Context, WorkflowEngine
 from minizaps.journal.status import Status
-from tests.engine.conftest import Driver, Probe
+from tests.engine.conftest import Driver, Probe, ProbeConfig
 
 
 async def test_a_flood_in_one_project_leaves_places_for_the_others(driver: Driver) -> None:
@@ -25,12 +30,23 @@ async def test_a_flood_in_one_project_leaves_places_for_the_others(driver: Drive
     assert len(Probe.calls) == 8  # four fifths of ten places
 
 
-async def test_a_run_that_computes_for_long_lets_others_have_their_turn(driver: Driver) -> None:
-    sort = "{{ trigger.body | sort | length }}"
-    steps = [{"type": "set", "config": {"values": {"n": sort}}} for _ in range(40)]
-    run_id = await driver.start(await driver.define(*steps), body=list(range(5000, 0, -1)))
+class Compute(Probe):
+    """Keeps the processor for a while, as a large expression does."""
+
+    pure = True
+
+    async def execute(self, context: Context) -> dict[str, Any]:
+        time.sleep(0.006)
+        return {}
+
+
+async def test_a_run_that_computes_for_long_lets_others_have_their_turn(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(WorkflowEngine.CONNECTOR_MAP, "compute", (Compute, ProbeConfig))
+    await driver.start(await driver.define(*[{"type": "compute"} for _ in range(20)]))
     turns = 0
-    while not (await driver.run(run_id)).started_at or driver.app.worker.held:  # type: ignore[union-attr]
+    while driver.app.worker is not None and driver.app.worker.held:
         turns += 1
         await asyncio.sleep(0)
-    assert turns > 5
+    assert turns >= 20

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -36,8 +36,7 @@ class Tools:
         return to_datetime(self.clock.now())
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How an attempt ended: with an output, a pause or an error.
 
     Attributes:
@@ -75,8 +74,7 @@ async def make_attempt(
     started_at = tools.clock.now()
     shown = None
     try:
-        connector = _resolve(step, scope, started_at)
-        shown = connector.config.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        connector, shown = _resolve(step, scope)
         if begin is not None:
             await begin(started_at, shown)
         context = _context(step, scope, run_id, number, tools)
@@ -89,7 +87,7 @@ async def make_attempt(
         labelled(STEP_SECONDS, step.step_type).observe((tools.clock.now() - started_at) / 1000)
 
 
-def _resolve(step: PlannedStep, scope: Mapping[str, Any], now: int) -> AnyConnector:
+def _resolve(step: PlannedStep, scope: Mapping[str, Any]) -> tuple[AnyConnector, dict[str, Any]]:
     try:
         return step.resolve(scope)
     except ExpressionError as error:
@@ -114,7 +112,8 @@ async def _perform(
     connector: AnyConnector, context: Context, timeout: float
 ) -> dict[str, Any] | Pause | None:
     try:
-        async with asyncio.timeout(timeout) as limit:
+        # A timer ends what waits, and a pure connector only computes.
+        async with asyncio.timeout(None if connector.pure else timeout) as limit:
             return await connector.execute(context)
     except ConnectorError:
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import orjson
@@ -29,6 +30,7 @@ class PlannedStep:
         handles: the path of the failed step, for a step of its `on_error`.
         condition: its `if`; None where it always runs.
         handlers: the steps of its `on_error`.
+        secret: whether its config has fields that are not to be shown.
     """
 
     id: str
@@ -43,9 +45,10 @@ class PlannedStep:
     timeout: float
     on_error: Literal["fail", "catch"]
     handlers: tuple[PlannedStep, ...]
+    secret: bool
 
-    def resolve(self, scope: Mapping[str, Any]) -> AnyConnector:
-        """The connector with its config, computed from the run's data.
+    def resolve(self, scope: Mapping[str, Any]) -> tuple[AnyConnector, dict[str, Any]]:
+        """The connector with its config, computed from the run's data, and the config to show.
 
         Raises:
             ExpressionError: an expression failed.
@@ -53,12 +56,15 @@ class PlannedStep:
         """
         raw = self.config.render(scope)
         try:
-            return self.connector(self.config_model.model_validate(raw))
+            config = self.config_model.model_validate(raw)
         except ValidationError as error:
             problems = validation_problems(error, self.config_model, raw, "/config")
             raise ConnectorError(
                 "the config does not fit: " + "; ".join(map(str, problems)), type="config"
             ) from None
+        if self.secret:
+            raw = config.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return self.connector(config), raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +141,14 @@ def _plan_step(
         timeout=connector.timeout if step.timeout is None else step.timeout,
         on_error="fail" if step.on_error == "fail" else "catch",
         handlers=_plan_steps(handlers, f"{path}.", path, connectors),
+        secret=_has_secrets(config_model),
     )
+
+
+@cache
+def _has_secrets(model: type[ConnectorConfig]) -> bool:
+    """Whether a field is a Pydantic secret, which its schema calls write-only."""
+    return b'"writeOnly":true' in orjson.dumps(model.model_json_schema())
 
 
 def _compile(config: dict[str, Any]) -> Compiled:

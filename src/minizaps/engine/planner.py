@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from minizaps.engine.history import History, StepState, StepStatus
 from minizaps.engine.plan import Plan, PlannedStep
@@ -13,46 +12,40 @@ from minizaps.errors import ExpressionError
 MOST_INTERRUPTIONS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Execute:
+class Execute(NamedTuple):
     """Make an attempt of a step."""
 
     step: PlannedStep
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(NamedTuple):
     """Pass over a step whose `if` is false."""
 
     step: PlannedStep
 
 
-@dataclass(frozen=True, slots=True)
-class Resume:
+class Resume(NamedTuple):
     """Complete a step whose pause is over."""
 
     step: PlannedStep
     output: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class FailStep:
+class FailStep(NamedTuple):
     """A step fails without an attempt: its `if` cannot be computed."""
 
     step: PlannedStep
     error: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class FailRun:
+class FailRun(NamedTuple):
     """The run fails, whatever `on_error` says."""
 
     error: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Succeed:
+class Succeed(NamedTuple):
     """All steps are done."""
 
 
