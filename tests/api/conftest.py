@@ -16,16 +16,22 @@ import httpx
 import pytest
 from aiohttp import web
 
-from minizaps.api.server import create_server
+from minizaps.api import server as server_module
+from minizaps.api.server import create_api, create_server
 from minizaps.app import open_app
 from minizaps.clock import ManualClock
 from minizaps.settings import Settings
 from tests.api.support import PATIENCE, Server, Sink
 
+ROUTES = create_api()  # once a process: making them takes longer than most tests
+
 
 @pytest.fixture
-async def open_server(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+async def open_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Callable[..., Any]]:
     """Opens an installation with settings of the test's choice."""
+    monkeypatch.setattr(server_module, "create_api", lambda: ROUTES)
     async with AsyncExitStack() as stack:
 
         async def start(**settings: Any) -> Server:

@@ -190,8 +190,8 @@ def test_what_is_no_http_is_refused(live: Live, client: httpx.Client, raw: bytes
     assert said == b"" or status(said) == 400
 
 
-@pytest.mark.xfail(strict=True, reason="the HTTP server reads headers without a limit")
-def test_a_flood_of_headers_is_refused(live: Live) -> None:
+def test_a_flood_of_headers_is_refused(live: Live, client: httpx.Client) -> None:
     flood = [b"X-%d: %s\r\n" % (n, b"y" * 1000) for n in range(2000)]
     said = talk(live, head(live, "/health/live", method="GET")[:-2], *flood, b"\r\n", wait=5)
-    assert status(said) in (400, 431)
+    # The server closes while the flood still comes, so that its answer may be lost on the way.
+    assert said == b"" or status(said) == 400

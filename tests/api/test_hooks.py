@@ -153,6 +153,13 @@ async def test_an_unknown_token_is_404(server: Server, hook: str, token: str) ->
     assert hook not in answer.text
 
 
+async def test_no_token_that_cannot_be_one_is_remembered(server: Server, hook: str) -> None:
+    hooks = server.asgi._app._hooks
+    for token in ("nowhere", "x" * 1000):
+        await server.client().post(f"/hooks/{token}")
+    assert list(hooks._known) == ["nowhere"]
+
+
 async def test_a_hook_of_bad_input_is_422_with_pointers(server: Server) -> None:
     schema = {"type": "object", "required": ["id"], "properties": {"n": {"type": "integer"}}}
     hook = hook_of(await server.save(hooked(input_schema=schema)))

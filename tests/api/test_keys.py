@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -99,7 +100,7 @@ async def test_after_20_bad_keys_in_a_minute_the_address_waits(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr(auth.time, "monotonic", lambda: now)
+    monkeypatch.setattr(auth, "time", SimpleNamespace(monotonic=lambda: now))
     bad = server.client("mz_" + "B" * 43)
     for _ in range(20):
         assert (await bad.get(f"{API}/workflows")).status_code == 401
@@ -123,19 +124,17 @@ async def test_keys_are_compared_in_constant_time_also_when_none_is_found(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compared: list[tuple[Any, Any]] = []
-    real = hmac.compare_digest
 
     def compare(a: Any, b: Any) -> bool:
         compared.append((a, b))
-        return real(a, b)
+        return hmac.compare_digest(a, b)
 
-    monkeypatch.setattr(auth.hmac, "compare_digest", compare)
+    monkeypatch.setattr(auth, "hmac", SimpleNamespace(compare_digest=compare))
     await server.admin.get(f"{API}/workflows")
     await server.client("mz_nobody").get(f"{API}/workflows")
     assert [len(a) for a, _ in compared] == [64, 64]
 
 
-@pytest.mark.xfail(strict=True, reason="a deleted workflow's row still refers to its project")
 async def test_a_project_is_deleted_with_its_keys_once_it_is_empty(server: Server) -> None:
     foreign = await server.foreign()
     (project,) = [

@@ -81,7 +81,7 @@ async def test_waiting_answers_with_the_ended_run_else_with_the_running_one(
     answer = await server.admin.post(RUNS, params={"wait": 0.05})
     assert answer.status_code == 202
     waiting = asyncio.create_task(server.admin.post(RUNS, params={"wait": 20}))
-    while not (await server.app.listings.live_counts()).get("waiting", (0,))[0] == 2:
+    while (await server.app.listings.live_counts()).get("waiting", (0,))[0] != 2:
         await asyncio.sleep(0.005)
     await server.advance(61)
     answer = await waiting

@@ -103,5 +103,8 @@ def test_a_wrong_setting_is_named(
 
 def test_an_unreachable_server_is_said(minizaps: Minizaps, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINIZAPS_URL", "http://127.0.0.1:1")
+    monkeypatch.delenv("MINIZAPS_API_KEY", raising=False)
+    assert "MINIZAPS_API_KEY is not" in minizaps("runs", "list").err
+    monkeypatch.setenv("MINIZAPS_API_KEY", "mz_x")
     result = minizaps("runs", "list")
     assert (result.code, "cannot reach http://127.0.0.1:1" in result.err) == (1, True)

@@ -134,6 +134,8 @@ BAD: dict[str, tuple[Any, str, str]] = {
         "/steps/0/config/auth/token",
         "required",
     ),
+    "a step that may take no time": (flow(step(timeout=0)), "/steps/0/timeout", "greater than 0"),
+    "a run that may take no time": (flow(timeout="PT0S"), "/timeout", "greater than 0"),
     "no retry at all": (flow(step(retry={"max_attempts": 0})), "/steps/0/retry/max_attempts", "1"),
     "too many retries": (
         flow(step(retry={"max_attempts": 101})),

@@ -34,6 +34,7 @@ BEYOND = {
     "a condition that is no expression",
     "a condition that cannot be read",
     "an expression that cannot be read",
+    "a run that may take no time",
     "an input schema that is none",
     "NUL",
     "a key with NUL",

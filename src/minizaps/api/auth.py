@@ -83,10 +83,10 @@ class Authenticator:
         Raises:
             HttpProblem: 401 without a good key; 429 after 20 bad ones in a minute.
         """
-        # Set by the command line, in the same process; no request can set it.
-        local: Identity | None = request.scope.get("minizaps.identity")
-        if local is not None:
-            return local
+        # Set by the command line, in the same process, or by an earlier look; not by a request.
+        known: Identity | None = request.scope.get("minizaps.identity")
+        if known is not None:
+            return known
         address = request.client.host if request.client else ""
         self._refuse_flood(address)
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")

@@ -25,12 +25,14 @@ class StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route that reads its body as `StrictRequest`."""
+    """A route that reads its body as `StrictRequest`, once it knows who sends it."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
+            authenticator = request.app.state.authenticator
+            request.scope["minizaps.identity"] = await authenticator.identify(request)
             strict = StrictRequest(request.scope, request.receive)
             kind = strict.headers.get("content-type", "application/json")
             # Read here, because the framework takes every error of reading for bad JSON.

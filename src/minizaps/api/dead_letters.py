@@ -30,7 +30,7 @@ from minizaps.api.shapes import (
 )
 from minizaps.app import App
 from minizaps.clock import to_ms
-from minizaps.errors import InvalidInput, MinizapsError
+from minizaps.errors import InvalidInput, JournalUnavailable, MinizapsError
 from minizaps.journal.listings import RunFilter
 
 router = APIRouter(prefix="/dead-letters", tags=["dead letters"], route_class=StrictRoute)
@@ -192,5 +192,7 @@ async def _each(app: App, who: Identity, chosen: Chosen, handle: Any) -> Handled
         try:
             items.append(Done(id=run_id, run_id=await handle(run_id)))
         except MinizapsError as error:
+            if isinstance(error, JournalUnavailable) and not items:
+                raise
             items.append(Done(id=run_id, error=str(error)))
     return Handled(items=items, more=more)

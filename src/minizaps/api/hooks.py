@@ -21,6 +21,7 @@ from minizaps.journal.records import Hook, Idempotency
 PREFIX = "/hooks/"
 REMEMBERED = 1.0  # seconds that a token's lead is believed without another look
 MOST_REMEMBERED = 10_000
+LONGEST_TOKEN = 64
 _HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 MOST_FIELDS = 1000
 _TEXTUAL = ("application/xml", "application/octet-stream")
@@ -107,6 +108,8 @@ class Hooks:
         return (await self._app.start(new)).run_id
 
     async def _find(self, token: str) -> Hook | None:
+        if len(token) > LONGEST_TOKEN:
+            return None
         revision = self._app.catalog.revision
         hook, at, known_revision = self._known.get(token, (None, 0.0, -1))
         if time.monotonic() - at > REMEMBERED or revision != known_revision:

@@ -19,6 +19,7 @@ import uvicorn
 import uvloop
 
 from minizaps.api.auth import Role, new_key
+from minizaps.api.protocol import BoundedProtocol
 from minizaps.api.server import create_server
 from minizaps.app import App, open_app
 from minizaps.cli.logs import configure_logs
@@ -53,7 +54,7 @@ async def _serve(settings: Settings) -> None:
             lifespan="off",
             log_config=None,
             access_log=False,
-            http="httptools",
+            http=BoundedProtocol,
             ws="none",
             server_header=False,
             proxy_headers=False,

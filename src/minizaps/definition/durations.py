@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 LONGEST = 366 * 86400 * 10.0  # ten years: beyond it, timestamps stop being meaningful
 
@@ -47,19 +47,20 @@ def _parse_iso(text: str) -> float:
     return sum(float(number) * _SECONDS[unit] for unit, number in parts.items())
 
 
-Duration = Annotated[
-    float,
-    BeforeValidator(parse_duration),
-    WithJsonSchema(
+def _schema(**least: int) -> WithJsonSchema:
+    text = r"^P(?!$)(\d+W|(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?)$"
+    return WithJsonSchema(
         {
             "anyOf": [
-                {"type": "number", "minimum": 0, "maximum": LONGEST},
-                {
-                    "type": "string",
-                    "pattern": r"^P(?!$)(\d+W|(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?)$",
-                },
+                {"type": "number", **least, "maximum": LONGEST},
+                {"type": "string", "pattern": text},
             ],
             "description": "Seconds as a number, or an ISO 8601 duration such as PT5M or P1D.",
         }
-    ),
+    )
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration), _schema(minimum=0)]
+Timeout = Annotated[
+    float, BeforeValidator(parse_duration), Field(gt=0), _schema(exclusiveMinimum=0)
 ]

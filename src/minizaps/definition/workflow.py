@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from minizaps.definition.durations import Duration
+from minizaps.definition.durations import Duration, Timeout
 
 ID_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 RESERVED_ROOTS = frozenset(
@@ -91,7 +91,7 @@ class Step(Model):
         default=None,
         description="When a failed attempt is tried again; what is left out is the connector's.",
     )
-    timeout: Duration | None = Field(default=None, description="How long one attempt may take.")
+    timeout: Timeout | None = Field(default=None, description="How long one attempt may take.")
     on_error: Literal["fail", "continue"] | OnError = Field(
         default="fail",
         description="What happens when the step has failed for good: the run fails, or goes on, "
@@ -134,7 +134,7 @@ class Definition(Model):
         default=None,
         description="A JSON Schema (2020-12) that the input, `trigger.body`, must meet.",
     )
-    timeout: Duration | None = Field(
+    timeout: Timeout | None = Field(
         default=None, description="How long a run may take, waits included."
     )
     steps: list[Step] = Field(min_length=1, description="The steps, in their order.")

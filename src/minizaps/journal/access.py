@@ -61,7 +61,8 @@ class Access:
                 raise NotFound(f"there is no project {project_id}")
             if db.execute(self._q["project_in_use"], (project_id,)).get != 0:
                 raise Conflict("the project still has workflows or runs")
-            db.execute(self._q["delete_keys_of"], (project_id,))
+            for kind in ("versions", "triggers", "workflows", "keys"):
+                db.execute(self._q[f"delete_{kind}_of"], (project_id,))
             db.execute(self._q["delete_project"], (project_id,))
 
         await self._db.write(operation)

@@ -199,6 +199,15 @@ SELECT EXISTS (SELECT 1 FROM workflows WHERE project = ?1 AND deleted_at IS NULL
 -- name: delete_project
 DELETE FROM projects WHERE id = ?;
 
+-- name: delete_versions_of
+DELETE FROM versions WHERE workflow_id IN (SELECT id FROM workflows WHERE project = ?);
+
+-- name: delete_triggers_of
+DELETE FROM triggers WHERE workflow_id IN (SELECT id FROM workflows WHERE project = ?);
+
+-- name: delete_workflows_of
+DELETE FROM workflows WHERE project = ?;
+
 -- name: delete_keys_of
 DELETE FROM keys WHERE project = ?;
 
