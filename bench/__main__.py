@@ -17,7 +17,7 @@ import uvloop
 
 from bench import alone, growth, waiting, workloads
 from bench.options import QUICK, Options
-from bench.processes import disk_folder, machine
+from bench.processes import Busy, disk_folder, machine
 from bench.table import Row, render
 
 Measure = Callable[[Path, Options], Awaitable[list[Row]]]
@@ -64,11 +64,13 @@ def main() -> None:
         parser.error(f"no workload {', '.join(sorted(unknown))}")
     given = {k: v for k in ("seconds", "repeat") if (v := getattr(arguments, k)) is not None}
     options = replace(QUICK if arguments.quick else Options(), **given)
+    busy = Busy()
     try:
         rows, failures = uvloop.run(bench(chosen, options))
     except (asyncio.CancelledError, KeyboardInterrupt):
         sys.exit("stopped")
-    print(f"\n{machine()}; median and spread of {options.repeat}, taken in turns\n")
+    print(f"\n{machine()}; median and spread of {options.repeat}, taken in turns")
+    print(f"others kept {busy.others():.1f} cores busy meanwhile\n")
     print(render(rows))
     print(f"\n{peers()}")
     if failures:

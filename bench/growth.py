@@ -24,7 +24,7 @@ async def measure(folder: Path, options: Options) -> list[Row]:
     key = await _record(few)
     shutil.copytree(few, many)
     copy_runs(many / "minizaps.db", options.many - FEW)
-    what = f"{options.many:,} ended runs; floor: {FEW:,}"
+    what = f"{options.many:,} ended runs against {FEW:,}"
     rate = Row("growth", f"W2 throughput, {what}", "runs/s")
     cpu = Row("growth", "W2 CPU per run", "us")
     middle = Row("growth", "GET /api/v1/runs?limit=50, p50", "ms")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -112,3 +114,28 @@ def machine() -> str:
     """The machine, by its cores and its memory."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return f"{len(os.sched_getaffinity(0))} cores, {total / 2**30:.0f} GiB of memory"
+
+
+class Busy:
+    """How much of the machine others used while we measured."""
+
+    def __init__(self) -> None:
+        self._machine, self._ours, self._began = _busy(), _our_cpu(), time.monotonic()
+
+    def others(self) -> float:
+        """The cores that other processes kept busy, on average; after all children have ended."""
+        took = time.monotonic() - self._began
+        return max(0.0, _busy() - self._machine - (_our_cpu() - self._ours)) / took
+
+
+def _busy() -> float:
+    """Seconds that all cores were busy since the machine's start."""
+    user, nice, system, _, _, irq, soft, *_ = (
+        int(t) for t in Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    )
+    return (user + nice + system + irq + soft) / TICKS
+
+
+def _our_cpu() -> float:
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)

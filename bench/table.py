@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-HEADER = ("workload", "measure", "unit", "median", "spread", "floor", "spread", "ratio")
+HEADER = ("workload", "measure", "unit", "median", "spread", "floor or base", "spread", "ratio")
 
 
 @dataclass(slots=True)

@@ -30,9 +30,9 @@ async def measure(folder: Path, options: Options) -> list[Row]:
     many = f"{options.waiting:,} waiting"
     without, with_ = folder / "without", folder / "with"
     created = Row("waiting", f"creating {many}, in process", "runs/s")
-    memory = Row("waiting", f"RSS with {many}; floor: none", "MiB")
+    memory = Row("waiting", f"RSS with {many}, against none", "MiB")
     each = Row("waiting", "memory per waiting run", "bytes")
-    restart = Row("waiting", f"restart with {many}; floor: none", "s")
+    restart = Row("waiting", f"restart with {many}, against none", "s")
     server = await start_server(with_)
     server.stop()
     key = server.key
