@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -42,6 +43,7 @@ def to_datetime(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
+@lru_cache(1024)
 def to_text(ms: int | None) -> str | None:
     """RFC 3339 in UTC with milliseconds, as the API shows times."""
     if ms is None:

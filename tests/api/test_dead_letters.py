@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -102,7 +103,7 @@ async def test_one_is_discarded_with_a_note_that_is_kept(server: Server) -> None
     assert (line["target"], line["detail"]) == (run["id"], {"note": "test data"})
     again = await server.admin.post(url)
     assert again.status_code == 409
-    assert "only an open dead letter" in again.json()["detail"]
+    assert "no open dead letter" in again.json()["detail"]
 
 
 @pytest.mark.parametrize("body", [{"note": "x" * 2001}, {"notes": "x"}, {"note": 1}])
@@ -211,3 +212,13 @@ async def test_a_choice_is_ids_or_a_filter(server: Server, action: str, body: An
     answer = await server.admin.post(f"{LETTERS}/{action}", json=body)
     assert answer.status_code == 422
     assert await listed(server) == [run["id"]]
+
+
+async def test_a_dead_letter_is_replayed_once_however_often_one_clicks(server: Server) -> None:
+    run = (await server.failed("flow"))["id"]
+    answers = await asyncio.gather(
+        *(server.admin.post(f"{LETTERS}/{run}/replay", json={}) for _ in range(3))
+    )
+    assert sorted(answer.status_code for answer in answers) == [202, 409, 409]
+    again = await server.admin.post(f"{API}/runs/{run}/replay", json={})
+    assert again.status_code == 202  # whoever asks for another run of it gets one

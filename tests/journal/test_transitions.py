@@ -86,7 +86,7 @@ async def test_several_changes_are_one_write_and_the_last_decides(
 async def test_a_refused_discard_says_why(journal: Journal) -> None:
     run_id = await run_in(Status.FAILED, journal)
     await journal.discard(run_id, "default", "ada", None)
-    with pytest.raises(Conflict, match="only an open dead letter"):
+    with pytest.raises(Conflict, match="no open dead letter"):
         await journal.discard(run_id, "default", "ada", None)
     with pytest.raises(NotFound):
         await journal.cancel("0-0", "default", "ada")

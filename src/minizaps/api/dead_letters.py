@@ -12,8 +12,9 @@ from minizaps.api.bodies import StrictRoute
 from minizaps.api.runs import (
     Key,
     Replay,
-    replay_run,
+    replay_key,
     run_detail,
+    run_started,
     start_replay,
     workflow_id_of,
 )
@@ -123,7 +124,7 @@ async def replay_dead_letters(app: TheApp, who: Operator, chosen: ChosenReplay) 
     replay = Replay.model_validate({"from": chosen.origin, "version": chosen.version})
 
     async def one(run_id: str) -> str | None:
-        return (await start_replay(app, who, run_id, replay)).run_id
+        return (await start_replay(app, who, run_id, replay, closing=True)).run_id
 
     return await _each(app, who, chosen, one)
 
@@ -149,7 +150,10 @@ async def replay_dead_letter(
     idempotency_key: Key = None,
 ) -> RunDetail:
     """Replay one; the answer is the new run."""
-    return await replay_run(app, who, run_id, response, replay, idempotency_key)
+    replay = replay or Replay()
+    key = replay_key(run_id, idempotency_key, replay)
+    started = await start_replay(app, who, run_id, replay, key, closing=True)
+    return await run_started(app, who, started, response)
 
 
 @router.post("/{run_id}/discard")

@@ -107,7 +107,7 @@ async def start_run(
     started = await app.start(new)
     if wait is not None and await _wait_for_end(app, started.run_id, who.project, wait):
         response.status_code = 200
-    return await _started(app, who, started, response)
+    return await run_started(app, who, started, response)
 
 
 @router.get("/runs")
@@ -169,16 +169,30 @@ async def replay_run(
 ) -> RunDetail:
     """Start a new run from an ended one."""
     replay = replay or Replay()
-    body = replay.model_dump(exclude_unset=True)
-    key = _idempotency(f"replay:{run_id}", idempotency_key, body)
+    key = replay_key(run_id, idempotency_key, replay)
     started = await start_replay(app, who, run_id, replay, key)
-    return await _started(app, who, started, response)
+    return await run_started(app, who, started, response)
+
+
+def replay_key(run_id: str, key: str | None, replay: Replay) -> Idempotency | None:
+    """The idempotency of a replay."""
+    return _idempotency(f"replay:{run_id}", key, replay.model_dump(exclude_unset=True))
 
 
 async def start_replay(
-    app: App, who: Identity, run_id: str, replay: Replay, key: Idempotency | None = None
+    app: App,
+    who: Identity,
+    run_id: str,
+    replay: Replay,
+    key: Idempotency | None = None,
+    *,
+    closing: bool = False,
 ) -> Started:
-    """Start a replay."""
+    """Start a replay.
+
+    Args:
+        closing: whether the run has to be an open dead letter, which the replay closes.
+    """
     run = await app.listings.run(run_id, who.project)
     events = await app.listings.events(run_id)
     version = run.version if replay.version is None else replay.version
@@ -201,6 +215,7 @@ async def start_replay(
             idempotency=key,
             by=who.actor,
             replay_of=run_id,
+            closing=closing,
             results=results,
         )
     started = await app.start(new)
@@ -226,7 +241,7 @@ async def workflow_id_of(app: App, named: str | None, project: str) -> str | Non
         return named
 
 
-async def _started(app: App, who: Identity, started: Started, response: Response) -> RunDetail:
+async def run_started(app: App, who: Identity, started: Started, response: Response) -> RunDetail:
     """The answer to a call that starts a run."""
     response.headers["Location"] = f"/api/v1/runs/{started.run_id}"
     if not started.created:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,15 +103,20 @@ def _with_ids(raw: JsonObject) -> JsonObject:
 
 
 def _new_id(entry: JsonObject, taken: set[Any] | frozenset[Any]) -> str:
-    name = re.sub(r"[^a-z0-9]+", "_", str(entry.get("name") or "").lower()).strip("_")[:50]
+    name = _slug(entry.get("name") or "")
     if name and name[0].isalpha() and name not in taken:
         return name
-    kind = re.sub(r"[^a-z0-9]+", "_", str(entry.get("type") or "step").lower()).strip("_")[:50]
+    kind = _slug(entry.get("type") or "step")
     stem = name if name and name[0].isalpha() else kind if kind[:1].isalpha() else "step"
     number = 1
     while f"{stem}_{number}" in taken:
         number += 1
     return f"{stem}_{number}"
+
+
+def _slug(text: Any) -> str:
+    plain = unicodedata.normalize("NFKD", str(text)).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:50]
 
 
 def _order(pointer: str) -> list[Any]:

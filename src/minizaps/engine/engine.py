@@ -112,6 +112,7 @@ class WorkflowEngine:
         idempotency: Idempotency | None = None,
         by: str | None = None,
         replay_of: str | None = None,
+        closing: bool = False,
         results: dict[str, dict[str, Any]] | None = None,
     ) -> NewRun:
         """A run that may start: its input is checked, its deadline computed.
@@ -138,6 +139,7 @@ class WorkflowEngine:
             deadline,
             idempotency=idempotency,
             replay_of=replay_of,
+            closing=closing,
             results=results,
             by=by,
         )

@@ -184,7 +184,7 @@ class Execution:
                 return
             facts["error"]["message"] += "; the next try would come after the run's timeout"
         elif error.retryable and error.retry_after and failures < step.retry.max_attempts:
-            facts["error"]["message"] += f"; it asks to wait {error.retry_after:g} s, over a day"
+            facts["error"]["message"] += f"; it asks to wait {error.retry_after:.0f} s, over a day"
         self._fail_step(step, number, facts)
 
     def _fail_step(self, step: PlannedStep, number: int | None, facts: dict[str, Any]) -> None:

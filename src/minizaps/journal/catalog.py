@@ -117,8 +117,11 @@ class Catalog:
         """
 
         def operation(db: apsw.Connection) -> Workflow:
-            named = db.execute(self._q["workflow_named"], (project, workflow_id)).get
-            return self._get(db, named or workflow_id, project)
+            try:
+                return self._get(db, workflow_id, project)
+            except NotFound:
+                named = db.execute(self._q["workflow_named"], (project, workflow_id)).get
+                return self._get(db, named or workflow_id, project)
 
         return await self._db.read(operation)
 

@@ -86,7 +86,8 @@ class Journal:
                 return Started(earlier, created=False)
         if new.replay_of is not None:
             facts = {"by": new.by, "run": run_id}
-            self._change(db, Kind.REPLAY, (new.replay_of, new.project), now, facts)
+            replayed = (new.replay_of, new.project)
+            self._change(db, Kind.REPLAY, replayed, now, facts, closing=new.closing)
         if key is not None:
             db.execute(q["remember"], (key.scope, key.key, key.body_hash, run_id, now))
         status = Status.QUEUED if worker is None else Status.RUNNING
@@ -240,18 +241,20 @@ class Journal:
         target: tuple[str, str],
         now: int,
         facts: dict[str, Any],
+        *,
+        closing: bool = False,
     ) -> None:
         """A person's change of a run, allowed in some statuses only."""
-        db.execute(
-            self._q[TRANSITIONS[kind].query], {"id": target[0], "project": target[1], "now": now}
-        )
+        bound = {"id": target[0], "project": target[1], "now": now, "closing": closing}
+        db.execute(self._q[TRANSITIONS[kind].query], bound)
         if db.changes():
             self._add(db, target[0], now, kind, facts)
             return
         status = db.execute(self._q["status"], target).get
         if status is None:
             raise NotFound(f"there is no run {target[0]}")
-        raise Conflict(f"the run is {status}: {_REFUSED[kind]}")
+        reason = _REFUSED[Kind.DISCARD if closing else kind]
+        raise Conflict(f"the run is {status}: {reason}")
 
     async def held(self, worker: str) -> dict[str, int]:
         """The runs that `worker` holds, with their epochs."""
@@ -348,7 +351,7 @@ class Journal:
 _REFUSED = {
     Kind.CANCEL: "it has ended already",
     Kind.REPLAY: "only an ended run can be replayed",
-    Kind.DISCARD: "only an open dead letter can be discarded",
+    Kind.DISCARD: "it is no open dead letter",
 }
 
 

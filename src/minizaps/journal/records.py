@@ -57,6 +57,7 @@ class NewRun(NamedTuple):
     Attributes:
         trigger: the context root `trigger`: `id`, `type`, `body`, `headers`, `query`.
         deadline: when the run's own timeout ends it, in milliseconds.
+        closing: whether the replayed run has to be an open dead letter.
         results: how steps ended that a replay takes over, by path: `{"output"}`, `{"error"}` or
             `{"skipped": true}`.
     """
@@ -68,6 +69,7 @@ class NewRun(NamedTuple):
     deadline: int | None = None
     idempotency: Idempotency | None = None
     replay_of: str | None = None
+    closing: bool = False
     results: dict[str, dict[str, Any]] | None = None
     by: str | None = None
 

@@ -65,7 +65,8 @@ WHERE id = :id AND project = :project AND status IN ('queued', 'running', 'waiti
 
 -- name: replay
 UPDATE runs SET dead_letter = CASE dead_letter WHEN 'open' THEN 'replayed' ELSE dead_letter END
-WHERE id = :id AND project = :project AND status IN ('succeeded', 'failed', 'cancelled');
+WHERE id = :id AND project = :project AND status IN ('succeeded', 'failed', 'cancelled')
+  AND (dead_letter = 'open' OR NOT :closing);
 
 -- name: discard
 UPDATE runs SET dead_letter = 'discarded'
