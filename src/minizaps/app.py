@@ -63,7 +63,7 @@ class App:
                 started = await self.journal.start(new, worker=worker.name)
                 claimed = started.claimed
             finally:
-                worker.fill(claimed)
+                worker.fill(new.project, claimed)
         if started.created:
             labelled(RUNS_STARTED, new.trigger["type"]).inc()
         return started

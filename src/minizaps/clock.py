@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
+
+LATEST = 253_370_764_800_000  # 9999-01-01T00:00:00Z
 
 
 class Clock(Protocol):
@@ -52,6 +54,9 @@ def to_text(ms: int | None) -> str | None:
 
 
 def to_ms(moment: datetime) -> int:
-    """Milliseconds of an aware datetime, rounded up: nothing waits too short."""
-    seconds, rest = divmod(moment.astimezone(UTC).timestamp() * 1000, 1)
-    return int(seconds) + (rest > 0)
+    """Milliseconds of an aware datetime, rounded up: nothing waits too short.
+
+    Beyond the first day of the year 9999 it is that day, so that it can be shown again.
+    """
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return min(-(-since // timedelta(milliseconds=1)), LATEST)

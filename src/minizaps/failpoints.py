@@ -11,8 +11,6 @@ import signal
 _name, _, _count = os.environ.get("MINIZAPS_FAILPOINT", "").partition(":")
 _left = int(_count or 1)
 
-ARMED = bool(_name)
-
 
 def failpoint(name: str) -> None:
     """Die here, if this failpoint is armed and its count is used up."""

@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     allow_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Private networks that steps may call, as CIDR, comma-separated. "
-        "If left out: loopback while the API listens on loopback, else none.",
+        "If left out: loopback while the API listens on loopback without a public URL, else none.",
     )
     max_body_bytes: int = Field(2**20, ge=1024, description="The largest request body.")
     max_output_bytes: int = Field(2**20, ge=1024, description="The largest output of a step.")
@@ -94,7 +94,7 @@ class Settings(BaseSettings):
         """The private networks that outgoing requests may reach."""
         if "allow_networks" in self.model_fields_set:
             return self.allow_networks
-        return LOOPBACK if self.loopback else ()
+        return LOOPBACK if self.loopback and not self.public_url else ()
 
     @property
     def base_url(self) -> str:

@@ -77,7 +77,7 @@ class Driver:
     async def settle(self) -> None:
         """Until nothing is driven and nothing is ready."""
         assert self.app.worker is not None
-        while self.app.journal.backlog or self.app.worker.held:
+        while self.app.journal.backlog or self.app.worker.leases:
             await self.app.worker.run_once()
             await self.app.worker.settle()
 

@@ -46,7 +46,7 @@ async def test_a_run_that_computes_for_long_lets_others_have_their_turn(
     monkeypatch.setitem(WorkflowEngine.CONNECTOR_MAP, "compute", (Compute, ProbeConfig))
     await driver.start(await driver.define(*[{"type": "compute"} for _ in range(20)]))
     turns = 0
-    while driver.app.worker is not None and driver.app.worker.held:
+    while driver.app.worker is not None and driver.app.worker.leases:
         turns += 1
         await asyncio.sleep(0)
     assert turns >= 20

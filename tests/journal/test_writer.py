@@ -86,6 +86,22 @@ async def test_another_process_may_hold_the_lock_for_a_while(database: Database)
     other.close()
 
 
+async def test_when_the_lock_stays_taken_all_that_wait_are_told_at_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minizaps.journal.writer.BUSY", 0.05)
+    other = connect(database.path)
+    other.execute("BEGIN IMMEDIATE")
+    async with asyncio.timeout(1):
+        results = await asyncio.gather(
+            *(database.write(insert(f"p{n}")) for n in range(50)), return_exceptions=True
+        )
+    assert all(isinstance(result, JournalUnavailable) for result in results)
+    other.execute("COMMIT")
+    other.close()
+    assert await database.write(insert("later")) == "later"
+
+
 async def test_closing_finishes_what_was_handed_in(tmp_path: Path) -> None:
     database = await Database.open(tmp_path / "x.db")
     handed_in = [asyncio.create_task(database.write(insert(f"p{n}"))) for n in range(5)]

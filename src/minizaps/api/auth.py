@@ -87,13 +87,13 @@ class Authenticator:
         known: Identity | None = request.scope.get("minizaps.identity")
         if known is not None:
             return known
-        address = request.client.host if request.client else ""
-        self._refuse_flood(address)
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secret:
             raise _unauthorized("send an API key: Authorization: Bearer mz_...")
         key = await self._find(secret.strip())
         if key is None:
+            address = request.client.host if request.client else ""
+            self._refuse_flood(address)
             self._note_bad(address)
             raise _unauthorized("the API key is not known")
         return Identity(f"key:{key.name}", key.project, Role(key.role))

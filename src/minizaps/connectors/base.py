@@ -75,7 +75,7 @@ class BaseConnector(ABC, Generic[C]):
     Class facts, all optional:
         idempotent: an attempt that was cut off may be run again.
         pure: it only computes: no effect outside the run, nothing to wait for. The engine waits
-            neither for the disk nor with a timer around it.
+            neither for the disk nor, unless the step sets a timeout, with a timer around it.
         timeout: seconds that one attempt may take, unless the step says otherwise.
         retry: the retry policy, unless the step says otherwise.
     """

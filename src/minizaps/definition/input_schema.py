@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from itertools import islice
 from typing import Any
 
@@ -18,6 +19,7 @@ from minizaps.definition.strict_json import join_pointer
 from minizaps.errors import Problem
 
 MOST_PROBLEMS = 50
+MOST_EVALUATIONS = 100_000
 
 InputCheck = Callable[[Any], list[Problem]]
 
@@ -59,6 +61,27 @@ def _comparable(value: Any) -> Any:
 _Validator = validators.extend(  # type: ignore[no-untyped-call]
     Draft202012Validator, {"pattern": _match_pattern, "uniqueItems": _unique_items}
 )
+
+
+class _TooMuch(Exception):
+    """The schema asks for more evaluations than it may."""
+
+
+_left: ContextVar[int] = ContextVar("evaluations left")
+
+
+def _descend(validator: Any, *args: Any, **kwargs: Any) -> Iterator[jsonschema.ValidationError]:
+    """As the library's, counted: references that branch can double the work at each level."""
+    left = _left.get(MOST_EVALUATIONS)
+    if left <= 0:
+        raise _TooMuch
+    _left.set(left - 1)
+    errors: Iterator[jsonschema.ValidationError] = _library_descend(validator, *args, **kwargs)
+    return errors
+
+
+_library_descend = _Validator.descend
+_Validator.descend = _descend
 
 
 def schema_problems(schema: Any, pointer: str) -> list[Problem]:
@@ -116,10 +139,13 @@ def compile_schema(schema: Any) -> InputCheck:
     validator = _Validator(schema, registry=Registry())
 
     def check(value: Any) -> list[Problem]:
+        _left.set(MOST_EVALUATIONS)
         try:
             errors = list(islice(validator.iter_errors(value), MOST_PROBLEMS))
         except RecursionError:
             return [Problem("", "the input_schema refers to itself without end")]
+        except _TooMuch:
+            return [Problem("", "the input_schema asks for too many evaluations of this input")]
         except Unresolvable as error:
             return [Problem("", f"the input_schema cannot be applied: {error}")]
         errors.sort(key=lambda error: str(error.json_path))

@@ -60,14 +60,14 @@ async def make_attempt(
     *,
     run_id: str,
     number: int,
-    timeout: float,
+    timeout: float | None,
     tools: Tools,
     begin: Begin | None,
 ) -> Outcome:
     """Make one attempt.
 
     Args:
-        timeout: seconds that it may take.
+        timeout: seconds that it may take; None for a pure step, which only computes.
         begin: takes the attempt down in the journal, before its effect; None for a pure step
             that is not suspected to have taken a worker down.
     """
@@ -75,6 +75,10 @@ async def make_attempt(
     shown = None
     try:
         connector, shown = _resolve(step, scope)
+        if exceeds(shown, tools.max_output):
+            message = f"the config has more than {tools.max_output} bytes"
+            shown = None
+            raise ConnectorError(message, type="config_too_large")
         if begin is not None:
             await begin(started_at, shown)
         context = _context(step, scope, run_id, number, tools)
@@ -85,6 +89,22 @@ async def make_attempt(
         return Outcome(started_at, shown, error=error)
     finally:
         labelled(STEP_SECONDS, step.step_type).observe((tools.clock.now() - started_at) / 1000)
+
+
+def exceeds(value: Any, limit: int) -> bool:
+    """Whether a value has more than about `limit` bytes as JSON; looks no further than needed."""
+    left, pending = limit, [value]
+    while pending and left >= 0:
+        part = pending.pop()
+        left -= 4
+        if isinstance(part, str):
+            left -= len(part)
+        elif isinstance(part, dict):
+            left -= sum(map(len, part))
+            pending.extend(part.values())
+        elif isinstance(part, list):
+            pending.extend(part)
+    return left < 0
 
 
 def _resolve(step: PlannedStep, scope: Mapping[str, Any]) -> tuple[AnyConnector, dict[str, Any]]:
@@ -109,19 +129,25 @@ def _context(
 
 
 async def _perform(
-    connector: AnyConnector, context: Context, timeout: float
+    connector: AnyConnector, context: Context, timeout: float | None
 ) -> dict[str, Any] | Pause | None:
     try:
-        # A timer ends what waits, and a pure connector only computes.
-        async with asyncio.timeout(None if connector.pure else timeout) as limit:
+        async with asyncio.timeout(timeout) as limit:
             return await connector.execute(context)
     except ConnectorError:
         raise
     except TimeoutError as error:
         if limit.expired():
             message = f"the attempt took longer than {timeout:g} s"
-            raise AttemptTimedOut(message, retryable=True) from error
+            # What was cut off may have had its effect.
+            raise AttemptTimedOut(message, retryable=connector.idempotent) from error
         raise ConnectorError(f"TimeoutError: {error}", type="unexpected") from error
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        message = "a task of the connector was cancelled"
+        raise ConnectorError(message, type="unexpected") from error
     except Exception as error:
         # A connector's own mistake fails its step; it must not take the worker down.
         context.logger.exception("step %s of run %s", context.path, context.run_id)
@@ -137,6 +163,8 @@ def _normalise(
     if not isinstance(output, dict):
         kind = type(output).__name__
         raise ConnectorError(f"the connector returned {kind}, not a dict", type="bad_output")
+    if pause is not None and getattr(pause.until, "tzinfo", None) is None:
+        raise ConnectorError("Pause.until is no aware datetime", type="bad_output")
     try:
         raw = orjson.dumps(output)
     except TypeError as error:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from minizaps.clock import to_ms, to_text
 from minizaps.engine.attempt import Outcome, Tools, make_attempt
 from minizaps.engine.history import History
@@ -100,7 +102,8 @@ class Execution:
         return TRANSITIONS[self._unwritten[-1].kind].after or Status.RUNNING
 
     async def _carry_out(self, action: Action) -> None:
-        if self._history.seq + len(self._unwritten) >= self._max_events - 2:
+        full = self._history.seq + len(self._unwritten) >= self._max_events - 2
+        if full and not isinstance(action, Succeed | FailRun):
             message = f"the run has {self._max_events} events, as many as are allowed"
             action = FailRun({"type": "too_many_events", "message": message})
         match action:
@@ -121,8 +124,10 @@ class Execution:
 
     async def _attempt(self, step: PlannedStep, number: int) -> None:
         now = self._tools.clock.now()
-        deadline = self._history.deadline
-        left = step.timeout if deadline is None else min(step.timeout, (deadline - now) / 1000)
+        timeout = step.timeout
+        if (deadline := self._history.deadline) is not None:
+            left = (deadline - now) / 1000
+            timeout = left if timeout is None else min(timeout, left)
 
         async def begin(at: int, shown: dict[str, Any]) -> None:
             self._add(Kind.BEGIN, step.path, number, {"input": shown}, at=at)
@@ -134,7 +139,7 @@ class Execution:
             scope_of(step, self._history),
             run_id=self._run.id,
             number=number,
-            timeout=left,
+            timeout=timeout,
             tools=self._tools,
             begin=None if step.connector.pure and not self._history.suspect else begin,
         )
@@ -147,14 +152,16 @@ class Execution:
         if not self._begun(step):
             facts["input"] = outcome.input
         if outcome.error is not None:
-            error = {
+            error: dict[str, Any] = {
                 "type": outcome.error.type,
                 "message": str(outcome.error),
                 "step": step.path,
                 "attempt": number,
                 "retryable": outcome.error.retryable,
-                **({"details": outcome.error.details} if outcome.error.details else {}),
             }
+            if details := outcome.error.details:
+                raw = orjson.dumps(details, default=str, option=orjson.OPT_NON_STR_KEYS)
+                error["details"] = orjson.loads(raw)
             facts |= {"input": outcome.input, "error": error}
             self._retry_or_fail(step, number, outcome.error, facts)
         elif outcome.pause is not None:
@@ -179,6 +186,8 @@ class Execution:
             due_at = self._tools.clock.now() + int(wait * 1000) + 1
             if self._bounded(due_at) == due_at:
                 facts |= {"next_at": due_at, "max_attempts": step.retry.max_attempts}
+                if self._begun(step):
+                    del facts["input"]  # the attempt's beginning has it
                 labelled(RETRIES, step.step_type).inc()
                 self._add(Kind.RETRY, step.path, number, facts, due_at=due_at)
                 return

@@ -11,6 +11,7 @@ from minizaps.clock import to_text
 from minizaps.journal.records import Change, Event, Run
 from minizaps.journal.status import Kind
 
+STEP_ENDS = frozenset({Kind.COMPLETE, Kind.SKIP, Kind.CATCH, Kind.RETRY, Kind.PAUSE})
 ROOTS = frozenset({"trigger", "steps", "item", "index", "run", "workflow", "error", "$now"})
 
 
@@ -54,7 +55,7 @@ class History:
         steps: the state of each step that has one, by path.
         data: the context roots, and the outputs' keys merged over each other.
         output: the output of the step that succeeded last.
-        suspect: whether a worker died with the run, and no step has ended since.
+        suspect: whether a worker died with the run, and no step's end is on disk since.
         cursor: for each sequence of steps (by its prefix), how many of its first steps are done.
             Only ever grows, so that planning does not walk over what is done.
     """
@@ -78,6 +79,7 @@ class History:
         for event in events:
             self.seq = event.seq
             self.apply(event)
+            self.suspect = self.suspect and event.kind not in STEP_ENDS
 
     def apply(self, event: Event | Change) -> None:
         """Take in one event."""
@@ -117,7 +119,6 @@ class History:
         if state is None:
             state = self.steps[path] = StepState()
         state.attempts = max(state.attempts, event.attempt or 0)
-        self.suspect = self.suspect and event.kind is Kind.BEGIN
         match event.kind:
             case Kind.BEGIN:
                 state.status = StepStatus.RUNNING

@@ -27,6 +27,7 @@ class PlannedStep:
 
     Attributes:
         path: its address in the run.
+        timeout: seconds that an attempt may take; None for a pure step that sets none.
         handles: the path of the failed step, for a step of its `on_error`.
         condition: its `if`; None where it always runs.
         handlers: the steps of its `on_error`.
@@ -42,7 +43,7 @@ class PlannedStep:
     connector: type[AnyConnector]
     config_model: type[ConnectorConfig]
     retry: RetryPolicy
-    timeout: float
+    timeout: float | None
     on_error: Literal["fail", "catch"]
     handlers: tuple[PlannedStep, ...]
     secret: bool
@@ -138,11 +139,15 @@ def _plan_step(
         connector=connector,
         config_model=config_model,
         retry=connector.retry.model_copy(update=overrides),
-        timeout=connector.timeout if step.timeout is None else step.timeout,
+        timeout=None if connector.pure and step.timeout is None else _timeout(step, connector),
         on_error="fail" if step.on_error == "fail" else "catch",
         handlers=_plan_steps(handlers, f"{path}.", path, connectors),
         secret=_has_secrets(config_model),
     )
+
+
+def _timeout(step: Step, connector: type[AnyConnector]) -> float:
+    return connector.timeout if step.timeout is None else step.timeout
 
 
 @cache

@@ -58,10 +58,13 @@ def next_action(plan: Plan, history: History, now: int) -> Action:
     Args:
         now: the time in milliseconds, held against the run's deadline.
     """
+    action = _next(plan.steps, "", history)
+    if action is None:
+        return Succeed()
     if history.deadline is not None and now >= history.deadline:
         message = f"the run took longer than its timeout of {plan.timeout:g} s"
         return FailRun({"type": "run_timeout", "message": message})
-    return _next(plan.steps, "", history) or Succeed()
+    return action
 
 
 def scope_of(step: PlannedStep, history: History) -> Mapping[str, Any]:

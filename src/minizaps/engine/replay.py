@@ -32,6 +32,8 @@ def results_before(
     history = History(run, plan.name)
     history.extend(events)
     target = _target(origin, plan, run, history)
+    if target == START:
+        return {}
     results: dict[str, dict[str, Any]] = {}
     for step in plan.all_steps():
         if step.path == target:

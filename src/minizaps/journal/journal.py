@@ -40,6 +40,7 @@ class Journal:
         self._q = database.queries
         self._clock = clock
         self._watchers: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._arrivals = 0
         self.backlog = True
         self.ready = asyncio.Event()
         self.next_due = 0
@@ -109,11 +110,11 @@ class Journal:
         """Take as many queued runs as `worker` has room for, taking turns between projects."""
         now = self._clock.now()
         self.ready.clear()
-        self.backlog = False
-        if not await self._db.rows("queued_projects"):
-            return []
-        claimed, more = await self._db.write(lambda db: self._claim(db, worker, room, now))
-        self.backlog = self.backlog or more
+        arrivals, claimed, more = self._arrivals, list[Claimed](), False
+        if await self._db.rows("queued_projects"):
+            claimed, more = await self._db.write(lambda db: self._claim(db, worker, room, now))
+        if arrivals == self._arrivals:
+            self.backlog = more
         return claimed
 
     def _claim(
@@ -129,6 +130,7 @@ class Journal:
         return claimed, more
 
     def _queued(self) -> None:
+        self._arrivals += 1
         self.backlog = True
         self.ready.set()
 
@@ -199,17 +201,41 @@ class Journal:
         now = self._clock.now()
 
         def operation(db: apsw.Connection) -> list[str]:
-            ids = [i for (i,) in db.execute(self._q["left_behind"], (worker, limit))]
-            for run_id in ids:
-                db.execute(self._q["rescue"], (now, run_id, worker))
-                self._add(db, run_id, now, Kind.RESCUE)
-            return ids
+            leases = db.execute(self._q["left_behind"], (worker, limit)).fetchall()
+            return self._rescue(db, leases, now)
 
-        ids = await self._db.write(operation)
-        if ids:
+        rescued = await self._db.write(operation)
+        if rescued:
             self._queued()
-        self._announce(ids)
-        return len(ids)
+        self._announce(rescued)
+        return len(rescued)
+
+    async def adopt(self, orphans: Collection[tuple[str, int]]) -> int:
+        """Make the runs ready that this worker holds in the journal but does not drive.
+
+        Such a run was started for the worker by a request that died before it handed it over.
+
+        Args:
+            orphans: the runs' ids with their leases' epochs.
+        """
+        if not orphans:
+            return 0
+        now = self._clock.now()
+        rescued = await self._db.write(lambda db: self._rescue(db, orphans, now))
+        if rescued:
+            self._queued()
+        return len(rescued)
+
+    def _rescue(
+        self, db: apsw.Connection, leases: Iterable[tuple[Any, ...]], now: int
+    ) -> list[str]:
+        rescued = []
+        for run_id, epoch in leases:
+            db.execute(self._q["rescue"], (now, run_id, epoch))
+            if db.changes():
+                self._add(db, run_id, now, Kind.RESCUE)
+                rescued.append(run_id)
+        return rescued
 
     async def cancel(self, run_id: str, project: str, by: str) -> None:
         """End a run that has not ended.
@@ -259,24 +285,6 @@ class Journal:
     async def held(self, worker: str) -> dict[str, int]:
         """The runs that `worker` holds, with their epochs."""
         return dict(await self._db.rows("held", worker))
-
-    async def adopt(self, orphans: Collection[str]) -> int:
-        """Make the runs ready that this worker holds in the journal but does not drive.
-
-        Such a run was started for the worker by a request that died before it handed it over.
-        """
-        now = self._clock.now()
-
-        def operation(db: apsw.Connection) -> None:
-            for run_id in orphans:
-                db.execute(self._q["rescue"], (now, run_id, ""))
-                if db.changes():
-                    self._add(db, run_id, now, Kind.RESCUE)
-
-        if orphans:
-            await self._db.write(operation)
-            self._queued()
-        return len(orphans)
 
     def now(self) -> int:
         """The journal's time, in milliseconds."""

@@ -26,6 +26,7 @@ T = TypeVar("T")
 LONGEST_BATCH = 0.005  # seconds of statements, after which a batch is closed
 BUSY = 5.0  # seconds that another process may hold the write lock
 BUSY_PAUSE = 0.002
+MOST_PENDING = 10_000
 
 
 @dataclass(slots=True)
@@ -57,6 +58,8 @@ class Writer:
         """Run `operation`; return its result once its commit is on disk."""
         if self._closed:
             raise JournalUnavailable("the journal is closed")
+        if len(self._pending) >= MOST_PENDING:
+            raise JournalUnavailable("the database does not keep up with the writes")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._pending.append(_Write(operation, future))
         self._wanted.set()
@@ -88,7 +91,10 @@ class Writer:
             failpoint("commit.after")
         except Exception as error:
             self._roll_back()
-            batch = batch or [pending.popleft()]
+            if not batch:
+                # The database could not even be asked: whoever waits learns it now.
+                batch = list(pending)
+                pending.clear()
             if len(batch) > 1 and not isinstance(error, _UNAVAILABLE):
                 for write in batch:
                     await self._commit(deque([write]))
@@ -111,7 +117,7 @@ class Writer:
 
     def _execute(self, pending: deque[_Write], batch: list[_Write]) -> None:
         end = time.perf_counter() + LONGEST_BATCH
-        while pending and time.perf_counter() < end:
+        while pending and (not batch or time.perf_counter() < end):
             write = pending.popleft()
             batch.append(write)
             try:

@@ -8,7 +8,7 @@ from minizaps.clock import Clock
 from minizaps.journal.journal import Journal
 
 INTERVAL = 60.0
-BATCH = 200
+BATCH = 20  # runs, each with up to 10,000 events, in one operation on the loop
 
 
 class Pruner:

@@ -9,7 +9,7 @@ from minizaps.journal.journal import Journal
 from minizaps.worker.worker import Worker
 
 INTERVAL = 1.0
-BATCH = 1000
+BATCH = 250
 
 
 class Rescuer:
@@ -18,8 +18,8 @@ class Rescuer:
     def __init__(self, journal: Journal, worker: Worker) -> None:
         self._journal = journal
         self._worker = worker
-        self._lost: frozenset[str] = frozenset()
-        self._unknown: frozenset[str] = frozenset()
+        self._lost: set[tuple[str, int]] = set()
+        self._unknown: set[tuple[str, int]] = set()
 
     async def recover(self) -> int:
         """At start: make everything ready that a dead worker has left behind."""
@@ -33,13 +33,14 @@ class Rescuer:
     async def run_once(self) -> int:
         """Drop what is driven but no longer ours; rescue what is ours but not driven.
 
-        Between a write and the moment its run is put down the two differ, so that only what is
-        found at two looks in a row counts.
+        Between a write and the moment its run is put down the two differ, so that only a lease
+        that is found at two looks in a row counts.
         """
-        held = (await self._journal.held(self._worker.name)).keys()
-        lost, unknown = self._worker.held - held, frozenset(held - self._worker.held)
-        for run_id in lost & self._lost:
-            self._worker.drop(run_id)
+        held = set((await self._journal.held(self._worker.name)).items())
+        driven = set(self._worker.leases.items())
+        lost, unknown = driven - held, held - driven
+        for run_id, epoch in lost & self._lost:
+            self._worker.drop(run_id, epoch)
         orphans = unknown & self._unknown
         self._lost, self._unknown = lost, unknown
         return await self._journal.adopt(orphans)

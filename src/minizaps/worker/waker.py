@@ -6,7 +6,7 @@ from minizaps.clock import Clock
 from minizaps.journal.journal import Journal
 from minizaps.worker.duties import wait_for
 
-BATCH = 1000
+BATCH = 250
 POLL = 1.0
 
 

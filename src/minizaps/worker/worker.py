@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from typing import NamedTuple
 
 from minizaps.engine.engine import WorkflowEngine
 from minizaps.engine.execution import Execution
@@ -19,10 +20,18 @@ from minizaps.ids import uuid7
 from minizaps.journal.claims import Room
 from minizaps.journal.journal import Journal
 from minizaps.journal.records import Change, Claimed
-from minizaps.journal.status import Kind
-from minizaps.metrics import RUNS_LOST
+from minizaps.journal.status import Kind, Status
+from minizaps.metrics import RUNS_ENDED, RUNS_LOST, labelled
 
 logger = logging.getLogger("minizaps.worker")
+
+
+MOST_CLAIMED = 100  # runs at a time, whose histories are read on the loop
+
+
+class _Driven(NamedTuple):
+    task: asyncio.Task[None]
+    epoch: int
 
 
 class Worker:
@@ -41,9 +50,9 @@ class Worker:
         self._engine = engine
         self._concurrency = concurrency
         self._share = concurrency - concurrency // 5
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._driven: dict[str, _Driven] = {}
         self._reserved = 0
-        self._held: Counter[str] = Counter()
+        self._places: Counter[str] = Counter()
         self._draining = False
         self._last_project = ""
         journal.on_cancel = self.drop
@@ -51,46 +60,54 @@ class Worker:
     @property
     def room(self) -> Room:
         """What the worker has room for now."""
-        limit = 0 if self._draining else self._concurrency - len(self._tasks) - self._reserved
-        return Room(max(0, limit), self._share, dict(self._held), self._last_project)
+        free = self._concurrency - len(self._driven) - self._reserved
+        limit = 0 if self._draining else min(max(0, free), MOST_CLAIMED)
+        return Room(limit, self._share, dict(self._places), self._last_project)
 
     @property
-    def held(self) -> frozenset[str]:
-        """The ids of the runs that it drives."""
-        return frozenset(self._tasks)
+    def leases(self) -> dict[str, int]:
+        """The epochs of the runs that it drives, by id."""
+        return {run_id: driven.epoch for run_id, driven in self._driven.items()}
 
     def reserve(self, project: str) -> bool:
         """Keep a place for a run that is about to start here; False if it has to queue.
 
         A run never overtakes queued ones: while there may be some, all queue.
         """
-        free = self._concurrency - len(self._tasks) - self._reserved > 0
-        if self._draining or not free or self._journal.backlog:
+        free = self._concurrency - len(self._driven) - self._reserved
+        if self._draining or free <= 0 or self._journal.backlog:
             return False
-        if self._held[project] >= self._share:
+        if self._places[project] >= self._share:
             return False
         self._reserved += 1
+        self._places[project] += 1
         return True
 
-    def fill(self, claimed: Claimed | None) -> None:
+    def fill(self, project: str, claimed: Claimed | None) -> None:
         """Use a reserved place, or give it back."""
         self._reserved -= 1
+        self._leave(project)
         if claimed is not None:
             self.take(claimed)
 
     def take(self, claimed: Claimed) -> None:
         """Drive a claimed run."""
         run = claimed.run
-        self._held[run.project] += 1
+        self._places[run.project] += 1
         self._last_project = run.project
         task = asyncio.create_task(self._drive(claimed))
-        self._tasks[run.id] = task
+        self._driven[run.id] = _Driven(task, claimed.epoch)
         task.add_done_callback(lambda done: self._put_down(done, run.id, run.project))
 
-    def drop(self, run_id: str) -> None:
-        """Stop driving a run that has ended or is another's."""
-        if (task := self._tasks.get(run_id)) is not None:
-            task.cancel()
+    def drop(self, run_id: str, epoch: int | None = None) -> None:
+        """Stop driving a run that has ended or is another's.
+
+        Args:
+            epoch: of the lease that was lost; if left out, whichever it is.
+        """
+        driven = self._driven.get(run_id)
+        if driven is not None and epoch in (None, driven.epoch):
+            driven.task.cancel()
 
     async def run_once(self) -> int:
         """Claim what there is room for; return how many runs that were."""
@@ -98,15 +115,19 @@ class Worker:
         if not room.limit:
             self._journal.ready.clear()  # set again when a run leaves its place
             return 0
-        claimed = await self._journal.claim(self.name, room)
+        self._reserved += room.limit
+        try:
+            claimed = await self._journal.claim(self.name, room)
+        finally:
+            self._reserved -= room.limit
         for run in claimed:
             self.take(run)
         return len(claimed)
 
     async def settle(self) -> None:
         """Wait until no run is being driven."""
-        while self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
+        while self._driven:
+            await asyncio.wait([driven.task for driven in self._driven.values()])
 
     async def drain(self, grace: float) -> None:
         """Begin no more attempts, wait for those in flight, then give back what is left.
@@ -116,18 +137,22 @@ class Worker:
         """
         self._draining = True
         for patience in (grace, 5.0):
-            if self._tasks:
-                await asyncio.wait(list(self._tasks.values()), timeout=patience)
-            for task in self._tasks.values():
-                task.cancel()
+            if self._driven:
+                tasks = [driven.task for driven in self._driven.values()]
+                await asyncio.wait(tasks, timeout=patience)
+            for driven in self._driven.values():
+                driven.task.cancel()
         await self.settle()
 
     def _put_down(self, task: asyncio.Task[None], run_id: str, project: str) -> None:
-        if self._tasks.get(run_id) is task:
-            del self._tasks[run_id]
-        self._held[project] -= 1
-        if not self._held[project]:
-            del self._held[project]
+        if (driven := self._driven.get(run_id)) is not None and driven.task is task:
+            del self._driven[run_id]
+        self._leave(project)
+
+    def _leave(self, project: str) -> None:
+        self._places[project] -= 1
+        if not self._places[project]:
+            del self._places[project]
         if self._journal.backlog:
             self._journal.ready.set()
 
@@ -164,5 +189,6 @@ class Worker:
         change = Change(Kind.FAIL, self._journal.now(), data=facts)
         try:
             await self._journal.append(run_id, claimed.epoch, [change])
+            labelled(RUNS_ENDED, Status.FAILED).inc()
         except (LeaseLost, JournalUnavailable) as error:
             logger.info("run %s not failed: %s", run_id, error)

@@ -53,11 +53,11 @@ UPDATE runs SET status = 'queued', due_at = ? WHERE id = ? AND status = 'waiting
 SELECT min(due_at) FROM runs WHERE status = 'waiting';
 
 -- name: left_behind
-SELECT id FROM runs WHERE status = 'running' AND worker <> ? LIMIT ?;
+SELECT id, epoch FROM runs WHERE status = 'running' AND worker <> ? LIMIT ?;
 
 -- name: rescue
 UPDATE runs SET status = 'queued', worker = NULL, due_at = ?1
-WHERE id = ?2 AND status = 'running' AND worker <> ?3;
+WHERE id = ?2 AND epoch = ?3 AND status = 'running';
 
 -- name: cancel
 UPDATE runs SET status = 'cancelled', worker = NULL, due_at = NULL, finished_at = :now
