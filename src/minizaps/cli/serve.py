@@ -119,8 +119,11 @@ async def _first_workflow(app: App) -> None:
 
 def _command() -> str:
     """How the person at this terminal calls `minizaps`."""
-    name = Path(sys.argv[0])
-    return name.name if shutil.which(name.name) == str(name) else str(name)
+    program = Path(sys.argv[0])
+    if shutil.which(program.name) == str(program):
+        return program.name
+    here = Path.cwd()
+    return str(program.relative_to(here) if program.is_relative_to(here) else program)
 
 
 async def _greet(app: App, secret: str | None) -> None:
