@@ -10,7 +10,13 @@ from typing import Any
 import apsw
 
 from minizaps.clock import Clock
-from minizaps.errors import Conflict, IdempotencyMismatch, LeaseLost, NotFound
+from minizaps.errors import (
+    Conflict,
+    IdempotencyMismatch,
+    JournalUnavailable,
+    LeaseLost,
+    NotFound,
+)
 from minizaps.ids import uuid7
 from minizaps.journal.claims import Room, choose
 from minizaps.journal.database import Database
@@ -28,7 +34,7 @@ class Journal:
     lease epoch: each claim raises it, and `append` requires it.
 
     Attributes:
-        backlog: whether there may be queued runs.
+        backlog: whether there may be queued runs that no claim is about to take.
         ready: set when it is worth looking for some.
         next_due: the earliest time at which a waiting run is known to go on, in milliseconds.
         due_sooner: set when `next_due` has become earlier.
@@ -40,7 +46,6 @@ class Journal:
         self._q = database.queries
         self._clock = clock
         self._watchers: dict[str, set[asyncio.Event]] = defaultdict(set)
-        self._arrivals = 0
         self.backlog = True
         self.ready = asyncio.Event()
         self.next_due = 0
@@ -110,11 +115,15 @@ class Journal:
         """Take as many queued runs as `worker` has room for, taking turns between projects."""
         now = self._clock.now()
         self.ready.clear()
-        arrivals, claimed, more = self._arrivals, list[Claimed](), False
-        if await self._db.rows("queued_projects"):
+        self.backlog = False
+        try:
+            if not await self._db.rows("queued_projects"):
+                return []
             claimed, more = await self._db.write(lambda db: self._claim(db, worker, room, now))
-        if arrivals == self._arrivals:
-            self.backlog = more
+        except JournalUnavailable:
+            self.backlog = True
+            raise
+        self.backlog = self.backlog or more
         return claimed
 
     def _claim(
@@ -130,7 +139,6 @@ class Journal:
         return claimed, more
 
     def _queued(self) -> None:
-        self._arrivals += 1
         self.backlog = True
         self.ready.set()
 

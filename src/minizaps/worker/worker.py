@@ -72,7 +72,7 @@ class Worker:
     def reserve(self, project: str) -> bool:
         """Keep a place for a run that is about to start here; False if it has to queue.
 
-        A run never overtakes queued ones: while there may be some, all queue.
+        A run does not overtake queued ones: while some are left queued, all queue.
         """
         free = self._concurrency - len(self._driven) - self._reserved
         if self._draining or free <= 0 or self._journal.backlog:
