@@ -151,6 +151,15 @@ async def test_a_project_is_deleted_with_its_keys_once_it_is_empty(server: Serve
     assert (await server.admin.delete(f"{API}/projects/{project['id']}")).status_code == 404
 
 
+async def test_a_viewer_is_not_shown_the_hooks_that_start_runs(server: Server) -> None:
+    hooked = {**definition(), "triggers": [{"type": "webhook"}]}
+    await server.admin.post(f"{API}/workflows", json=hooked)
+    for role, shown in (("viewer", False), ("operator", True)):
+        key = await make(server, name=role, role=role)
+        found = (await server.client(key["key"]).get(f"{API}/workflows/flow")).json()
+        assert (found["triggers"][0]["url"] is not None) == shown
+
+
 async def test_two_projects_of_one_name_are_refused(server: Server) -> None:
     assert (await server.admin.post(f"{API}/projects", json={"name": "p"})).status_code == 201
     assert (await server.admin.post(f"{API}/projects", json={"name": "p"})).status_code == 409

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import BaseModel, ConfigDict
 
-from minizaps.api.auth import Editor, Identity, Operator, TheApp, Viewer
+from minizaps.api.auth import Editor, Identity, Operator, Role, TheApp, Viewer
 from minizaps.api.bodies import StrictRoute
 from minizaps.api.shapes import Cursor, Limit, Page, VersionNumber, page_of
 from minizaps.app import App
@@ -87,7 +87,7 @@ async def create_workflow(
     workflow = await app.catalog.create(who.project, checked, active=active, by=who.actor)
     await app.access.record(who.project, who.actor, "workflow.create", workflow.id)
     response.headers["Location"] = f"/api/v1/workflows/{workflow.id}"
-    return await _detail(app, workflow, response)
+    return await _detail(app, who, workflow, response)
 
 
 @router.put("/{workflow_id}")
@@ -106,7 +106,7 @@ async def revise_workflow(
         present.id, who.project, checked, expected=_expected(if_match), by=who.actor
     )
     await _audit(app, who, "workflow.revise", workflow)
-    return await _detail(app, workflow, response)
+    return await _detail(app, who, workflow, response)
 
 
 @router.post("/{workflow_id}/rollback")
@@ -121,7 +121,7 @@ async def roll_back_workflow(
         present.id, who.project, checked, expected=present.version, by=who.actor
     )
     await _audit(app, who, "workflow.rollback", workflow, to=rollback.version)
-    return await _detail(app, workflow, response)
+    return await _detail(app, who, workflow, response)
 
 
 @router.post("/validate")
@@ -145,7 +145,7 @@ async def get_workflow(
     app: TheApp, who: Viewer, workflow_id: str, response: Response
 ) -> WorkflowDetail:
     """One workflow, by its id or its name."""
-    return await _detail(app, await app.catalog.workflow(workflow_id, who.project), response)
+    return await _detail(app, who, await app.catalog.workflow(workflow_id, who.project), response)
 
 
 @router.delete("/{workflow_id}", status_code=204)
@@ -200,7 +200,7 @@ async def _activate(
     present = await app.catalog.workflow(workflow_id, who.project)
     workflow = await app.catalog.activate(present.id, who.project, active=active)
     await _audit(app, who, "workflow.activate" if active else "workflow.deactivate", workflow)
-    return await _detail(app, workflow, response)
+    return await _detail(app, who, workflow, response)
 
 
 async def _audit(app: App, who: Identity, action: str, workflow: Workflow, **detail: Any) -> None:
@@ -208,13 +208,15 @@ async def _audit(app: App, who: Identity, action: str, workflow: Workflow, **det
     await app.access.record(who.project, who.actor, action, workflow.id, facts)
 
 
-async def _detail(app: App, workflow: Workflow, response: Response) -> WorkflowDetail:
+async def _detail(
+    app: App, who: Identity, workflow: Workflow, response: Response
+) -> WorkflowDetail:
     response.headers["ETag"] = f'"{workflow.version}"'
     version = await app.catalog.version(workflow.id, workflow.version)
+    # Whoever knows the URL can start runs, which a viewer may not.
+    base = f"{app.settings.base_url}/hooks/" if who.role.includes(Role.OPERATOR) else None
     triggers = [
-        TriggerDetail(
-            id=t.id, type=t.type, url=t.token and f"{app.settings.base_url}/hooks/{t.token}"
-        )
+        TriggerDetail(id=t.id, type=t.type, url=base and t.token and base + t.token)
         for t in await app.catalog.triggers(workflow.id)
     ]
     return WorkflowDetail(**_summary(workflow), definition=version.definition, triggers=triggers)
