@@ -12,7 +12,8 @@ import jsonschema
 from minizaps import WorkflowEngine
 from minizaps.definition.schema import definition_schema
 
-MACHINE = re.compile(r"/work/|/root/|/home/|/tmp/|/Users/|pypi\.|files\.pythonhosted")
+HERE = re.escape(f"{Path(__file__).resolve().parents[2]}/")
+MACHINE = re.compile(rf"{HERE}|{re.escape(str(Path.home()))}/|/home/|/tmp/|/Users/")
 TEXTS = ("*.md", "*.py", "*.json")
 
 
