@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV := $(if $(shell command -v uv),uv,.tools/bin/uv)
 SEED ?= $(shell $(PYTHON) -c 'import random; print(random.randrange(10**6))')
 
-.PHONY: help run test check format docs bench crash fuzz install
+.PHONY: help run test check format docs bench crash fuzz install services
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## ?/\1\t/' | sort | \
@@ -27,6 +27,9 @@ run: install  ## start the API and a worker on http://127.0.0.1:8470
 
 test: install  ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+services: install  ## the servers that tests start: Redis, RabbitMQ, Postgres, from Debian
+	@tests/servers/install
 
 check: install  ## format, lint, types, layers, documents
 	$(BIN)/ruff format --check .

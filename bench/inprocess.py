@@ -7,7 +7,6 @@ up to that number, and prints one line of JSON: runs, seconds, cpu (seconds).
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 import time
 from itertools import count
@@ -19,7 +18,7 @@ import uvloop
 
 from bench.processes import start_module
 from minizaps.app import App, open_app
-from minizaps.cli.serve import COLLECT_AFTER, SWITCH_INTERVAL
+from minizaps.cli.tuning import tune_collector, tune_threads
 from minizaps.journal.access import DEFAULT_PROJECT
 from minizaps.journal.records import Workflow
 from minizaps.journal.status import Status
@@ -86,8 +85,7 @@ async def main(data: Path, definition: dict[str, Any], seconds: float, number: i
     async with open_app(Settings(data_dir=data)) as app:
         checked = app.engine.check(definition)
         workflow = await app.catalog.create(DEFAULT_PROJECT, checked, active=True, by="bench")
-        gc.freeze()
-        gc.set_threshold(COLLECT_AFTER, 20, 50)
+        tune_collector()
         runs = Runs(app, workflow)
         looking = asyncio.create_task(runs.look_again())
         began, cpu = time.monotonic(), time.process_time()
@@ -106,6 +104,6 @@ async def main(data: Path, definition: dict[str, Any], seconds: float, number: i
 
 
 if __name__ == "__main__":
-    sys.setswitchinterval(SWITCH_INTERVAL)
+    tune_threads()
     folder, text, duration, most = sys.argv[1:]
     uvloop.run(main(Path(folder), orjson.loads(text), float(duration), int(most)))

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-from minizaps.clock import Clock, SystemClock
+from minizaps.brokers.broker import Broker
+from minizaps.brokers.open import open_broker
+from minizaps.brokers.publisher import Publisher
+from minizaps.clock import Clock
 from minizaps.connectors.outbound import HttpClient
 from minizaps.engine.attempt import Tools
 from minizaps.engine.engine import WorkflowEngine
-from minizaps.errors import WorkerLocked
+from minizaps.errors import Conflict
 from minizaps.journal.access import DEFAULT_PROJECT, Access
 from minizaps.journal.catalog import Catalog
 from minizaps.journal.database import Database
 from minizaps.journal.journal import Journal
 from minizaps.journal.listings import Listings
+from minizaps.journal.membership import Membership
+from minizaps.journal.open import open_database
 from minizaps.journal.records import NewRun, Started
 from minizaps.metrics import RUNS_STARTED, labelled
 from minizaps.settings import Settings
-from minizaps.worker.claimer import Claimer
-from minizaps.worker.duties import repeat
+from minizaps.worker.claimer import Claimer, Sweeper
+from minizaps.worker.duties import Duty, repeat
+from minizaps.worker.heartbeat import Heartbeat
 from minizaps.worker.pruner import Pruner
 from minizaps.worker.rescuer import Rescuer
 from minizaps.worker.waker import Waker
@@ -76,31 +80,42 @@ async def open_app(
     """Open the installation that the settings name, and run its worker.
 
     Args:
+        clock: the time for everything; the database's if left out.
         worker: whether this process drives runs.
 
     Raises:
         JournalUnavailable: the database cannot be opened.
-        WorkerLocked: another worker runs on the same database.
+        SettingsInvalid: a library for a database or broker is missing, or the server is not safe.
+        WorkerLocked: another worker runs on the same SQLite file.
     """
-    clock = clock or SystemClock()
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = await Database.open(settings.database_path)
-    http = HttpClient(
-        allow_networks=settings.networks, max_response_bytes=settings.max_response_bytes
-    )
-    try:
-        app = _compose(settings, clock, database, http, worker=worker)
+    async with AsyncExitStack() as stack:
+        connections = settings.database_connections
+        database = await open_database(settings.database, connections=connections)
+        stack.push_async_callback(database.close)
+        http = HttpClient(
+            allow_networks=settings.networks, max_response_bytes=settings.max_response_bytes
+        )
+        stack.push_async_callback(http.close)
+        app = _compose(settings, clock or database.clock, database, http, worker=worker)
         if not any(p.id == DEFAULT_PROJECT for p in await app.access.projects()):
-            await app.access.create_project(DEFAULT_PROJECT)
-        if app.worker is None:
-            yield app
-        else:
-            with _lock(settings.database_path):
-                async with _working(app, app.worker):
-                    yield app
-    finally:
-        await http.close()
-        await database.close()
+            await _first_project(app.access)
+        broker = None
+        if settings.broker_url:
+            broker = open_broker(settings.broker_url)
+            stack.push_async_callback(broker.close)
+            publisher = Publisher(broker)
+            app.journal.on_queued = publisher.queued
+            await stack.enter_async_context(_repeating(publisher))
+        if app.worker is not None:
+            membership = database.membership(app.clock, app.journal)
+            await stack.enter_async_context(_working(app, app.worker, membership, broker))
+        yield app
+
+
+async def _first_project(access: Access) -> None:
+    with suppress(Conflict):  # another process has started at the same moment
+        await access.create_project(DEFAULT_PROJECT)
 
 
 def _compose(
@@ -122,45 +137,52 @@ def _compose(
 
 
 @asynccontextmanager
-async def _working(app: App, worker: Worker) -> AsyncIterator[None]:
+async def _working(
+    app: App, worker: Worker, membership: Membership, broker: Broker | None
+) -> AsyncIterator[None]:
     """Run the worker's duties; drain it at the end."""
-    settings = app.settings
-    claimer, waker = Claimer(app.journal, worker), Waker(app.journal, app.clock)
-    rescuer = Rescuer(app.journal, worker)
+    settings, journal = app.settings, app.journal
     pruner = Pruner(
-        app.journal,
+        journal,
         app.clock,
         run_days=settings.run_retention_days,
+        dead_letter_days=settings.dead_letter_retention_days,
         idempotency_hours=settings.idempotency_hours,
     )
+    rescuer = Rescuer(journal, membership, worker)
+    finder = Claimer(journal, worker) if broker is None else Sweeper(journal, worker)
+    await membership.join(worker.name)
     await rescuer.recover()
-    duties = [
-        asyncio.create_task(repeat(duty.run_once, duty.pause))
-        for duty in (claimer, waker, rescuer, pruner)
-    ]
-    try:
-        yield
-    finally:
+    async with _repeating(
+        Heartbeat(membership, worker), Waker(journal, app.clock), rescuer, pruner
+    ):
+        async with _repeating(finder), _consuming(broker, worker):
+            yield
         await worker.drain(settings.shutdown_grace)
-        for duty in duties:
-            duty.cancel()
-        await asyncio.gather(*duties, return_exceptions=True)
+        await membership.leave()
 
 
-@contextmanager
-def _lock(database: Path) -> Iterator[None]:
-    """Be the only worker on this database; the lock goes with the process, however it ends."""
-    path = database.with_name(database.name + ".worker")
-    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise WorkerLocked(
-            f"another Mini-Zaps server runs on {database}: stop it, or take another "
-            "MINIZAPS_DATA_DIR"
-        ) from None
+@asynccontextmanager
+async def _consuming(broker: Broker | None, worker: Worker) -> AsyncIterator[None]:
+    if broker is None:
+        yield
+        return
+    async with _running(broker.consume(worker.claim_known)):
+        yield
+
+
+@asynccontextmanager
+async def _repeating(*duties: Duty) -> AsyncIterator[None]:
+    async with _running(*(repeat(duty.run_once, duty.pause) for duty in duties)):
+        yield
+
+
+@asynccontextmanager
+async def _running(*forever: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(coroutine) for coroutine in forever]
     try:
         yield
     finally:
-        os.close(handle)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

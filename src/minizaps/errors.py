@@ -16,6 +16,7 @@ MinizapsError
 │   ├── JournalUnavailable
 │   ├── LeaseLost
 │   └── WorkerLocked
+├── BrokerUnavailable
 ├── ExpressionError              a correct expression failed on the run's data
 └── ConnectorError               an attempt failed
     ├── AddressRefused
@@ -130,6 +131,10 @@ class LeaseLost(JournalError):
 
 class WorkerLocked(JournalError):
     """Another worker is running on this data folder."""
+
+
+class BrokerUnavailable(MinizapsError):
+    """The broker has not confirmed the message, or cannot be reached."""
 
 
 class ExpressionError(MinizapsError):

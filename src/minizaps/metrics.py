@@ -13,6 +13,12 @@ M = TypeVar("M", Counter, Histogram)
 RUNS_STARTED = Counter("minizaps_runs_started", "Runs accepted.", ["trigger"])
 RUNS_ENDED = Counter("minizaps_runs_ended", "Runs ended in this process.", ["status"])
 RETRIES = Counter("minizaps_retries", "Failed attempts that will be tried again.", ["type"])
+RUNS_CLAIMED = Counter(
+    "minizaps_runs_claimed",
+    "Runs that this worker took, by how it found them: at their start, told by the journal or "
+    "by the broker, or in the sweep over what the broker had not told of.",
+    ["found"],
+)
 RUNS_LOST = Counter("minizaps_leases_lost", "Runs dropped because the lease was lost.")
 STEP_SECONDS = Histogram(
     "minizaps_step_duration_seconds",
@@ -24,6 +30,12 @@ COMMIT_OPERATIONS = Histogram(
     "minizaps_commit_operations",
     "Operations that shared one transaction.",
     buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
+)
+BROKER_PUBLISHED = Counter(
+    "minizaps_broker_published", "Run ids for the broker: confirmed, failed, dropped.", ["outcome"]
+)
+BROKER_DELIVERIES = Counter(
+    "minizaps_broker_deliveries", "Messages of the broker: taken, refused, garbage.", ["outcome"]
 )
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from minizaps.errors import Problem, SettingsInvalid
 
+SQLITE = "sqlite:///"
+POSTGRES = ("postgresql://", "postgres://")
+BROKERS = ("amqp://", "amqps://", "redis://", "rediss://")
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
@@ -23,7 +27,17 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("data"), description="The folder of the database.")
     database_url: str = Field(
-        "", description="`sqlite:///PATH`; if left out, `minizaps.db` in the data folder."
+        "",
+        description="`sqlite:///PATH`, or `postgresql://USER:PASSWORD@HOST/DATABASE` for any "
+        "number of processes; if left out, `minizaps.db` in the data folder.",
+    )
+    database_connections: int = Field(
+        10, ge=2, le=1000, description="The most connections of a process to Postgres."
+    )
+    broker_url: str = Field(
+        "",
+        description="`amqp://...` (RabbitMQ) or `redis://...`: tells the workers which runs are "
+        "ready; if left out, the database does.",
     )
     host: str = Field("127.0.0.1", description="The address that the API listens on.")
     port: int = Field(8470, ge=0, le=65535, description="The port that the API listens on.")
@@ -45,8 +59,14 @@ class Settings(BaseSettings):
         10 * 2**20, ge=1024, description="The most that is read of a response, decompressed."
     )
     max_events: int = Field(10_000, ge=100, description="The most events of one run.")
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="Where `minizaps worker` serves its metrics; 0: nowhere."
+    )
     run_retention_days: float = Field(
-        30, gt=0, description="Days that ended runs are kept; dead letters stay until handled."
+        30, gt=0, description="Days that ended runs are kept, handled dead letters too."
+    )
+    dead_letter_retention_days: float = Field(
+        90, gt=0, description="Days that open dead letters are kept."
     )
     idempotency_hours: float = Field(
         24, ge=24, description="Hours that idempotency keys are remembered."
@@ -73,16 +93,28 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _check_database(cls, value: str) -> str:
-        if value and not value.startswith("sqlite:///"):
-            raise ValueError("only sqlite:///PATH is supported")
+        if value and not value.startswith((SQLITE, *POSTGRES)):
+            raise ValueError("sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE")
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _check_broker(cls, value: str) -> str:
+        if value and not value.startswith(BROKERS):
+            raise ValueError("amqp://, amqps://, redis:// or rediss://")
         return value
 
     @property
-    def database_path(self) -> Path:
-        """The file of the embedded database."""
-        if self.database_url:
-            return Path(self.database_url.removeprefix("sqlite:///"))
-        return self.data_dir / "minizaps.db"
+    def database(self) -> str:
+        """The URL of the database."""
+        return self.database_url or f"{SQLITE}{self.data_dir / 'minizaps.db'}"
+
+    @property
+    def database_path(self) -> Path | None:
+        """The file of the embedded database; None on Postgres."""
+        if not self.database.startswith(SQLITE):
+            return None
+        return Path(self.database.removeprefix(SQLITE))
 
     @property
     def loopback(self) -> bool:
@@ -101,6 +133,12 @@ class Settings(BaseSettings):
         """The URL under which others reach the API."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+
+def shown(url: str) -> str:
+    """A URL without the user and the password."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def load_settings() -> Settings:

@@ -28,7 +28,7 @@ ROUTES = create_api()  # once a process: making them takes longer than most test
 
 @pytest.fixture
 async def open_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Callable[..., Any]]:
     """Opens an installation with settings of the test's choice."""
     monkeypatch.setattr(server_module, "create_api", lambda: ROUTES)
@@ -37,7 +37,11 @@ async def open_server(
         async def start(**settings: Any) -> Server:
             clock = ManualClock()
             chosen = Settings(
-                **{"data_dir": tmp_path, "shutdown_grace": 0, **settings}, _env_file=None
+                data_dir=tmp_path,
+                database_url=database_url,
+                shutdown_grace=0,
+                **settings,
+                _env_file=None,
             )
             app = await stack.enter_async_context(open_app(chosen, clock=clock))
             server = await Server(app, create_server(app), clock).__aenter__()

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.api.conftest import Live, serving
 from tests.api.support import API, Server, Sink, call_step, definition, delay_step, hooked, until
 from tests.api.test_workflows import hook_of
+from tests.servers.postgres import PostgresServer
 
 LARGE = {"input": "x" * 500_000}
 
@@ -73,10 +74,12 @@ async def test_metrics_tell_for_how_long_runs_have_queued(open_server: Any, sink
 
 
 async def limit_pages(server: Server, pages: int) -> None:
-    """Let the database have so many pages; no fewer than it has."""
-    await server.app.journal._db.write(lambda db: db.execute(f"PRAGMA max_page_count = {pages}"))
+    """How large the file may become; at least its present size."""
+    writer = server.app.journal._db._writer
+    await writer.write(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").get)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_full_database_accepts_nothing_and_goes_on_by_itself(
     server: Server, sink: Sink
 ) -> None:
@@ -99,8 +102,9 @@ async def test_a_full_database_accepts_nothing_and_goes_on_by_itself(
     assert len(sink.requests) == 2
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_database_that_takes_no_writes_is_not_ready(server: Server) -> None:
-    connection = server.app.journal._db._writer._db
+    connection = server.app.journal._db._writer._db  # type: ignore[attr-defined]
     bad = await server.failed("bad")
     await server.save(definition())
     connection.execute("PRAGMA query_only = 1")
@@ -164,3 +168,36 @@ def test_a_disk_that_takes_no_writes_is_503_until_it_does_again(tmp_path: Path) 
         assert comes_to(client, run["id"], "succeeded")
         listed = client.get(f"{API}/runs", params={"workflow": "pause"}).json()["items"]
         assert [item["id"] for item in listed] == [run["id"]]
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_a_postgres_that_is_gone_is_503_until_it_is_back(
+    server: Server, postgres_server: PostgresServer
+) -> None:
+    hook = hook_of(await server.save(hooked()))
+    before = await server.start()
+    await asyncio.to_thread(postgres_server.stop, "immediate")
+    for method, path in (("POST", hook), ("GET", f"{API}/runs"), ("POST", f"{API}/workflows")):
+        refused = await server.admin.request(method, path, json=definition(name="other"))
+        assert refused.status_code == 503, refused.text
+        assert refused.headers["retry-after"]
+    assert (await server.client().get("/health/ready")).status_code == 503
+    await asyncio.to_thread(postgres_server.start)
+    assert (await server.client().get("/health/ready")).status_code == 200
+    assert (await server.admin.post(hook, json={})).status_code == 202
+    await server.settle()
+    runs = (await server.admin.get(f"{API}/runs")).json()["items"]
+    assert [run["status"] for run in runs] == ["succeeded"] * 2
+    assert before["id"] in {run["id"] for run in runs}
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_cut_connections_fail_no_request(
+    server: Server, postgres_server: PostgresServer, database_url: str
+) -> None:
+    hook = hook_of(await server.save(hooked()))
+    for _ in range(5):
+        name = database_url.rpartition("/")[2]
+        assert await asyncio.to_thread(postgres_server.terminate_backends, name) > 0
+        assert (await server.admin.post(hook, json={})).status_code == 202
+        assert (await server.admin.get(f"{API}/runs")).status_code == 200

@@ -35,6 +35,7 @@ async def test_a_key_has_256_random_bits_and_another_each_time(server: Server) -
     assert all(len(secret) == len("mz_") + 43 for secret in secrets)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_no_file_of_the_installation_holds_a_key(server: Server, tmp_path: Path) -> None:
     made = await make(server)
     await server.client(made["key"]).get(f"{API}/workflows")

@@ -140,7 +140,7 @@ def test_a_second_server_on_the_same_data_is_refused(serve: Callable[..., Server
     second = serve()
     output, _ = second.process.communicate(timeout=20)
     assert second.process.returncode == 1
-    assert "another Mini-Zaps server runs on" in output
+    assert "another Mini-Zaps worker runs on" in output
     assert "Traceback" not in output
 
 

@@ -80,6 +80,7 @@ class Driver:
         while self.app.journal.backlog or self.app.worker.leases:
             await self.app.worker.run_once()
             await self.app.worker.settle()
+            await asyncio.sleep(0)
 
     async def advance(self, seconds: float) -> None:
         """Move the clock and let what is due go on."""
@@ -122,7 +123,18 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def driver(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Driver]:
-    settings = Settings(data_dir=tmp_path, concurrency=10, shutdown_grace=0, max_events=100)
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """The settings of the tests' installation, on each of the databases."""
+    return Settings(
+        data_dir=tmp_path,
+        database_url=database_url,
+        concurrency=10,
+        shutdown_grace=0,
+        max_events=100,
+    )
+
+
+@pytest.fixture
+async def driver(settings: Settings, clock: ManualClock) -> AsyncIterator[Driver]:
     async with open_app(settings, clock=clock) as app:
         yield Driver(app, clock)

@@ -14,20 +14,24 @@ from minizaps.connectors.set import SetConnector
 from minizaps.errors import LeaseLost, WorkerLocked
 from minizaps.journal.claims import Room
 from minizaps.journal.records import Change, NewRun
+from minizaps.journal.sqlite.membership import FileLock
 from minizaps.journal.status import Kind, Status
 from minizaps.settings import Settings
 from minizaps.worker.rescuer import Rescuer
 from tests.engine.conftest import Driver, Probe
 
+ALONE = FileLock(Path("unused"))
 STEPS = [
     {"id": "first", "type": "probe", "config": {"output": {"n": 1}}},
     {"id": "second", "type": "probe", "config": {"output": {"n": 2}}},
 ]
 
 
-async def leave_behind(folder: Path, clock: ManualClock, *kinds: Kind, kind: str = "probe") -> str:
+async def leave_behind(
+    settings: Settings, clock: ManualClock, *kinds: Kind, kind: str = "probe"
+) -> str:
     """A run whose worker died after it had written `kinds` for the first step."""
-    async with open_app(Settings(data_dir=folder), clock=clock, worker=False) as app:
+    async with open_app(settings, clock=clock, worker=False) as app:
         first = {**STEPS[0], "type": kind}
         if kind == "set":
             first["config"] = {"values": {"n": 1}}
@@ -48,7 +52,8 @@ async def leave_behind(folder: Path, clock: ManualClock, *kinds: Kind, kind: str
             else:
                 change = Change(written, clock.now(), "first", 1, data[written])
                 epoch = (await app.listings.run(started.run_id, "default")).epoch
-                await app.journal.append(started.run_id, epoch, [change])
+                seq = len(await app.listings.events(started.run_id))
+                await app.journal.append(started.run_id, epoch, seq, [change])
         return started.run_id
 
 
@@ -61,10 +66,10 @@ async def leave_behind(folder: Path, clock: ManualClock, *kinds: Kind, kind: str
     ],
 )
 async def test_a_run_goes_on_where_its_worker_died(
-    tmp_path: Path, clock: ManualClock, written: tuple[Kind, ...], attempts: list[str]
+    settings: Settings, clock: ManualClock, written: tuple[Kind, ...], attempts: list[str]
 ) -> None:
-    run_id = await leave_behind(tmp_path, clock, *written)
-    async with open_app(Settings(data_dir=tmp_path), clock=clock) as app:
+    run_id = await leave_behind(settings, clock, *written)
+    async with open_app(settings, clock=clock) as app:
         driver = Driver(app, clock)
         await driver.settle()
         assert (await driver.run(run_id)).status is Status.SUCCEEDED
@@ -73,10 +78,10 @@ async def test_a_run_goes_on_where_its_worker_died(
 
 
 async def test_an_interrupted_attempt_that_may_not_be_repeated_waits_for_a_person(
-    tmp_path: Path, clock: ManualClock
+    settings: Settings, clock: ManualClock
 ) -> None:
-    run_id = await leave_behind(tmp_path, clock, Kind.BEGIN, kind="once")
-    async with open_app(Settings(data_dir=tmp_path), clock=clock) as app:
+    run_id = await leave_behind(settings, clock, Kind.BEGIN, kind="once")
+    async with open_app(settings, clock=clock) as app:
         driver = Driver(app, clock)
         await driver.settle()
         run = await driver.run(run_id)
@@ -88,11 +93,11 @@ async def test_an_interrupted_attempt_that_may_not_be_repeated_waits_for_a_perso
 
 
 async def test_a_step_that_takes_its_worker_down_three_times_is_poison(
-    tmp_path: Path, clock: ManualClock
+    settings: Settings, clock: ManualClock
 ) -> None:
     deaths = (Kind.BEGIN, Kind.RESCUE, Kind.BEGIN, Kind.RESCUE, Kind.BEGIN)
-    run_id = await leave_behind(tmp_path, clock, *deaths)
-    async with open_app(Settings(data_dir=tmp_path), clock=clock) as app:
+    run_id = await leave_behind(settings, clock, *deaths)
+    async with open_app(settings, clock=clock) as app:
         driver = Driver(app, clock)
         await driver.settle()
         run = await driver.run(run_id)
@@ -101,48 +106,48 @@ async def test_a_step_that_takes_its_worker_down_three_times_is_poison(
 
 
 async def test_a_death_between_claim_and_attempt_does_not_count_again(
-    tmp_path: Path, clock: ManualClock
+    settings: Settings, clock: ManualClock
 ) -> None:
     deaths = (Kind.BEGIN, Kind.RESCUE, Kind.BEGIN, Kind.RESCUE, Kind.RESCUE)
-    run_id = await leave_behind(tmp_path, clock, *deaths)
-    async with open_app(Settings(data_dir=tmp_path), clock=clock) as app:
+    run_id = await leave_behind(settings, clock, *deaths)
+    async with open_app(settings, clock=clock) as app:
         driver = Driver(app, clock)
         await driver.settle()
         assert (await driver.run(run_id)).status is Status.SUCCEEDED
 
 
 async def test_a_pure_step_that_takes_its_worker_down_again_and_again_is_poison(
-    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_id = await leave_behind(tmp_path, clock, Kind.RESCUE, kind="set")
+    run_id = await leave_behind(settings, clock, Kind.RESCUE, kind="set")
 
     async def die(*_: object) -> None:
         raise KeyboardInterrupt  # the journal keeps what was on disk before
 
     monkeypatch.setattr(SetConnector, "execute", die)
     for _ in range(3):
-        async with open_app(Settings(data_dir=tmp_path), clock=clock, worker=False) as app:
+        async with open_app(settings, clock=clock, worker=False) as app:
             await app.journal.rescue("me")
             (claimed,) = await app.journal.claim("dead", Room(1, 1))
             execution = await app.engine.execution(claimed)
             with pytest.raises(KeyboardInterrupt):
                 await execution.drive()
-    async with open_app(Settings(data_dir=tmp_path), clock=clock) as app:
+    async with open_app(settings, clock=clock) as app:
         driver = Driver(app, clock)
         await driver.settle()
         assert (await driver.run(run_id)).error_type == "poison"
 
 
 async def test_a_waiting_run_goes_on_after_a_downtime_once(
-    tmp_path: Path, clock: ManualClock
+    settings: Settings, clock: ManualClock
 ) -> None:
-    async with open_app(Settings(data_dir=tmp_path), clock=clock) as app:
+    async with open_app(settings, clock=clock) as app:
         driver = Driver(app, clock)
         delay = {"type": "delay", "config": {"seconds": 60}}
         run_id = await driver.start(await driver.define(delay, STEPS[0]))
         await driver.settle()
     clock.advance(86_400)
-    async with open_app(Settings(data_dir=tmp_path), clock=clock) as app:
+    async with open_app(settings, clock=clock) as app:
         driver = Driver(app, clock)
         await driver.advance(0)
         await driver.advance(0)
@@ -151,9 +156,8 @@ async def test_a_waiting_run_goes_on_after_a_downtime_once(
 
 
 async def test_a_stopping_worker_gives_back_what_it_cannot_finish(
-    tmp_path: Path, clock: ManualClock
+    settings: Settings, clock: ManualClock
 ) -> None:
-    settings = Settings(data_dir=tmp_path, shutdown_grace=0)
     async with open_app(settings, clock=clock) as app:
         hanging = {**STEPS[0], "config": {"hang": True}}
         run_id = await Driver(app, clock).start(await Driver(app, clock).define(hanging))
@@ -171,9 +175,9 @@ async def test_a_run_that_the_worker_does_not_know_is_found(driver: Driver) -> N
     assert worker is not None
     new = NewRun("default", workflow_id, 1, trigger)
     started = await driver.app.journal.start(new, worker=worker.name)
-    rescuer = Rescuer(driver.app.journal, worker)
-    await rescuer.run_once()
-    await rescuer.run_once()
+    rescuer = Rescuer(driver.app.journal, ALONE, worker)
+    await rescuer.compare()
+    await rescuer.compare()
     await driver.settle()
     assert (await driver.run(started.run_id)).status is Status.SUCCEEDED
 
@@ -183,24 +187,25 @@ async def test_a_run_that_was_taken_away_is_dropped(driver: Driver) -> None:
     run_id = await driver.start(await driver.define(hanging))
     await Probe.started.wait()
     assert driver.app.worker is not None
-    await driver.app.journal.rescue("another")
-    rescuer = Rescuer(driver.app.journal, driver.app.worker)
-    await rescuer.run_once()
+    await driver.app.journal.adopt([(run_id, 1)])
+    rescuer = Rescuer(driver.app.journal, ALONE, driver.app.worker)
+    await rescuer.compare()
     assert set(driver.app.worker.leases) == {run_id}  # it may be about to put the run down itself
-    await rescuer.run_once()
+    await rescuer.compare()
     await driver.app.worker.settle()
     with pytest.raises(LeaseLost):
-        await driver.app.journal.append(run_id, 1, [Change(Kind.SUCCEED, 1, data={})])
+        await driver.app.journal.append(run_id, 1, 3, [Change(Kind.SUCCEED, 1, data={})])
 
 
-async def test_a_second_worker_on_the_same_database_is_refused(
+async def test_a_second_worker_on_the_same_file_is_refused(
     tmp_path: Path, clock: ManualClock
 ) -> None:
-    async with open_app(Settings(data_dir=tmp_path), clock=clock):
-        with pytest.raises(WorkerLocked, match="another Mini-Zaps server"):
-            async with open_app(Settings(data_dir=tmp_path), clock=clock):
+    settings = Settings(data_dir=tmp_path)
+    async with open_app(settings, clock=clock):
+        with pytest.raises(WorkerLocked, match="another Mini-Zaps worker"):
+            async with open_app(settings, clock=clock):
                 pass
-        async with open_app(Settings(data_dir=tmp_path), clock=clock, worker=False):
+        async with open_app(settings, clock=clock, worker=False):
             pass
 
 

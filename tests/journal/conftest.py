@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from minizaps.clock import ManualClock
 from minizaps.journal.database import Database
 from minizaps.journal.journal import Journal
+from minizaps.journal.open import open_database
 
 
 @pytest.fixture
@@ -16,8 +16,8 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await Database.open(tmp_path / "minizaps.db")
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = await open_database(database_url)
     yield database
     await database.close()
 

@@ -34,11 +34,13 @@ def change(kind: Kind, now: int) -> Change:
     return Change(kind, now, "a", 1, data.get(kind), due_at)
 
 
-async def append(journal: Journal, run_id: str, epoch: int, kind: Kind) -> None:
-    await journal.append(run_id, epoch, [change(kind, journal.now())])
+async def append(journal: Journal, database: Database, run_id: str, epoch: int, kind: Kind) -> None:
+    """Write a change as a worker would that knows how far the history goes."""
+    seq = len(await kinds_of(database, run_id))
+    await journal.append(run_id, epoch, seq, [change(kind, journal.now())])
 
 
-async def run_in(status: Status, journal: Journal) -> str:
+async def run_in(status: Status, journal: Journal, database: Database) -> str:
     """A run in `status`; its epoch is 1 unless it is queued."""
     if status is Status.QUEUED:
         return (await journal.start(new_run())).run_id
@@ -51,11 +53,13 @@ async def run_in(status: Status, journal: Journal) -> str:
             Status.SUCCEEDED: Kind.SUCCEED,
             Status.FAILED: Kind.FAIL,
         }
-        await append(journal, run_id, 1, kinds[status])
+        await append(journal, database, run_id, 1, kinds[status])
     return run_id
 
 
-async def apply(kind: Kind, run_id: str, journal: Journal, clock: ManualClock) -> None:
+async def apply(
+    kind: Kind, run_id: str, journal: Journal, database: Database, clock: ManualClock
+) -> None:
     """Apply a transition by the method that does it; a refusal raises, or does nothing."""
     match kind:
         case Kind.CLAIM:
@@ -72,7 +76,7 @@ async def apply(kind: Kind, run_id: str, journal: Journal, clock: ManualClock) -
         case Kind.REPLAY:
             await journal.start(new_run(replay_of=run_id, by="test"))
         case _:
-            await append(journal, run_id, 1, kind)
+            await append(journal, database, run_id, 1, kind)
 
 
 async def status_of(database: Database, run_id: str) -> Status:

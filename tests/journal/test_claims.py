@@ -22,7 +22,19 @@ async def test_projects_take_turns_however_long_their_queues(
 ) -> None:
     await start_many(journal, clock, flood=20, small=2, tiny=1)
     claimed = await journal.claim(WORKER, Room(6, 6))
-    assert Counter(c.run.project for c in claimed) == {"flood": 3, "small": 2, "tiny": 1}
+    assert Counter(c.run.project for c in claimed) == {"flood": 2, "small": 2, "tiny": 1}
+    assert journal.backlog, "the free place is filled by the next claim"
+
+
+async def test_a_projects_highest_priority_comes_first(
+    journal: Journal, clock: ManualClock
+) -> None:
+    for priority in (0, 5, -5, 5):
+        clock.advance(0.001)
+        await journal.start(new_run(priority=priority))
+    claimed = [(await journal.claim(WORKER, Room(1, 9)))[0].run for _ in range(4)]
+    started = sorted(run.id for run in claimed)
+    assert [started.index(run.id) for run in claimed] == [1, 3, 0, 2]
 
 
 async def test_a_projects_runs_come_in_the_order_of_their_age(

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from minizaps.clock import ManualClock
 from minizaps.errors import Conflict, LeaseLost
-from minizaps.journal.database import Database
 from minizaps.journal.journal import Journal
+from minizaps.journal.open import open_database
 from minizaps.journal.status import ENDED, TRANSITIONS, Kind, Status
 from tests.journal.runs import ROOM, append, ended, kinds_of, new_run, status_of
+from tests.servers.postgres_fixtures import TEMPLATE
 
 LEASED = [kind for kind, transition in TRANSITIONS.items() if transition.leased]
 
@@ -33,24 +42,22 @@ class Model:
 class JournalMachine(RuleBasedStateMachine):
     runs: Bundle[str] = Bundle("runs")
 
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
         super().__init__()
         self.loop = asyncio.Runner()
-        self.folder = tempfile.TemporaryDirectory()
+        self.url = url
         self.clock = ManualClock()
         self.worker = 1
         self.model: dict[str, Model] = {}
         self.open()
 
     def open(self) -> None:
-        path = Path(self.folder.name) / "minizaps.db"
-        self.database = self.loop.run(Database.open(path))
+        self.database = self.loop.run(open_database(self.url))
         self.journal = Journal(self.database, self.clock)
 
     def teardown(self) -> None:
         self.loop.run(self.database.close())
         self.loop.close()
-        self.folder.cleanup()
 
     @property
     def name(self) -> str:
@@ -79,7 +86,7 @@ class JournalMachine(RuleBasedStateMachine):
         model = self.model[run_id]
         allowed = model.status is Status.RUNNING and not stale
         try:
-            self.loop.run(append(self.journal, run_id, model.epoch - stale, kind))
+            self.loop.run(append(self.journal, self.database, run_id, model.epoch - stale, kind))
         except LeaseLost:
             assert not allowed
             return
@@ -160,10 +167,33 @@ class JournalMachine(RuleBasedStateMachine):
         assert self.loop.run(self.database.rows("open_dead_letters")) == [(open_letters,)]
 
 
-TestJournal = JournalMachine.TestCase
-TestJournal.settings = settings(
-    max_examples=25,
-    stateful_step_count=30,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+@pytest.fixture
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """Gives the URL of another empty database at each call."""
+    made: list[str] = []
+
+    def new(kind: str) -> str:
+        name = f"machine_{len(made)}"
+        made.append(name)
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path / name}.db"
+        server = request.getfixturevalue("postgres_server")
+        for earlier in made[:-1]:
+            server.drop_database(earlier)
+        url: str = server.create_database(name, TEMPLATE)
+        return url
+
+    return new
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_journal_and_model_agree(kind: str, new_url: Callable[[str], str]) -> None:
+    run_state_machine_as_test(
+        lambda: JournalMachine(new_url(kind)),
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -8,6 +8,7 @@ from minizaps.clock import ManualClock
 from minizaps.errors import Conflict, IdempotencyMismatch, LeaseLost, NotFound
 from minizaps.journal.database import Database
 from minizaps.journal.journal import Journal
+from minizaps.journal.queries import load_queries
 from minizaps.journal.records import Idempotency
 from minizaps.journal.status import ENDED, TRANSITIONS, Kind, Status
 from tests.journal.runs import (
@@ -25,9 +26,10 @@ from tests.journal.runs import (
 ON_A_RUN = [kind for kind in Kind if kind is not Kind.START]
 
 
-def test_every_transition_has_a_kind_and_a_statement(database: Database) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_every_transition_has_a_kind_and_a_statement(database: str) -> None:
     assert set(TRANSITIONS) == set(Kind)
-    assert {t.query for t in TRANSITIONS.values()} <= set(database.queries)
+    assert {t.query for t in TRANSITIONS.values()} <= set(load_queries(database))
 
 
 def test_nothing_leaves_an_end_but_what_people_do_with_it() -> None:
@@ -40,19 +42,19 @@ def test_nothing_leaves_an_end_but_what_people_do_with_it() -> None:
 async def test_legal_pairs_land_and_illegal_ones_change_nothing(
     status: Status, kind: Kind, journal: Journal, database: Database, clock: ManualClock
 ) -> None:
-    run_id = await run_in(status, journal)
+    run_id = await run_in(status, journal, database)
     before = await kinds_of(database, run_id)
     transition = TRANSITIONS[kind]
     if status in transition.before:
-        await apply(kind, run_id, journal, clock)
+        await apply(kind, run_id, journal, database, clock)
         assert await status_of(database, run_id) == (transition.after or status)
         assert await kinds_of(database, run_id) == [*before, kind]
         return
     if transition.leased or kind in (Kind.CANCEL, Kind.REPLAY, Kind.DISCARD):
         with pytest.raises((LeaseLost, Conflict)):
-            await apply(kind, run_id, journal, clock)
+            await apply(kind, run_id, journal, database, clock)
     else:
-        await apply(kind, run_id, journal, clock)
+        await apply(kind, run_id, journal, database, clock)
     assert await status_of(database, run_id) == status
     assert await kinds_of(database, run_id) == before
 
@@ -61,30 +63,30 @@ async def test_legal_pairs_land_and_illegal_ones_change_nothing(
 async def test_a_stale_worker_changes_nothing_after_its_run_was_rescued(
     kind: Kind, journal: Journal, database: Database
 ) -> None:
-    run_id = await run_in(Status.RUNNING, journal)
+    run_id = await run_in(Status.RUNNING, journal, database)
     await journal.rescue("worker-2")
     (claimed,) = await journal.claim("worker-2", ROOM)
     assert claimed.epoch == 2
     before = await kinds_of(database, run_id)
     with pytest.raises(LeaseLost):
-        await append(journal, run_id, 1, kind)
+        await append(journal, database, run_id, 1, kind)
     assert await kinds_of(database, run_id) == before
-    await append(journal, run_id, 2, Kind.SUCCEED)
+    await append(journal, database, run_id, 2, Kind.SUCCEED)
     assert await status_of(database, run_id) == Status.SUCCEEDED
 
 
 async def test_several_changes_are_one_write_and_the_last_decides(
     journal: Journal, database: Database
 ) -> None:
-    run_id = await run_in(Status.RUNNING, journal)
+    run_id = await run_in(Status.RUNNING, journal, database)
     kinds = [Kind.BEGIN, Kind.COMPLETE, Kind.SKIP, Kind.SUCCEED]
-    last = await journal.append(run_id, 1, [change(kind, journal.now()) for kind in kinds])
+    last = await journal.append(run_id, 1, 2, [change(kind, journal.now()) for kind in kinds])
     assert last == 6
     assert (await kinds_of(database, run_id))[2:] == kinds
 
 
-async def test_a_refused_discard_says_why(journal: Journal) -> None:
-    run_id = await run_in(Status.FAILED, journal)
+async def test_a_refused_discard_says_why(journal: Journal, database: Database) -> None:
+    run_id = await run_in(Status.FAILED, journal, database)
     await journal.discard(run_id, "default", "ada", None)
     with pytest.raises(Conflict, match="no open dead letter"):
         await journal.discard(run_id, "default", "ada", None)
@@ -92,8 +94,8 @@ async def test_a_refused_discard_says_why(journal: Journal) -> None:
         await journal.cancel("0-0", "default", "ada")
 
 
-async def test_another_projects_run_is_not_found(journal: Journal) -> None:
-    run_id = await run_in(Status.QUEUED, journal)
+async def test_another_projects_run_is_not_found(journal: Journal, database: Database) -> None:
+    run_id = await run_in(Status.QUEUED, journal, database)
     with pytest.raises(NotFound):
         await journal.cancel(run_id, "other", "eve")
 
@@ -112,7 +114,7 @@ async def test_a_key_gives_the_same_run_and_refuses_another_body(journal: Journa
 
 
 async def test_a_refused_replay_leaves_no_new_run(journal: Journal, database: Database) -> None:
-    run_id = await run_in(Status.WAITING, journal)
+    run_id = await run_in(Status.WAITING, journal, database)
     with pytest.raises(Conflict):
         await journal.start(new_run(replay_of=run_id))
     assert not await database.rows("queued_projects")

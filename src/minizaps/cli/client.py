@@ -84,9 +84,10 @@ async def connect(*, create: bool = False) -> AsyncIterator[Client]:
             yield Client(http, local=False)
         return
     settings = load_settings()
-    if not create and not settings.database_path.exists():
+    path = settings.database_path
+    if not create and path is not None and not path.exists():
         raise Failed(
-            f"there is no Mini-Zaps data at {settings.database_path}: start a server here "
+            f"there is no Mini-Zaps data at {path}: start a server here "
             "(minizaps serve), or set MINIZAPS_DATA_DIR or MINIZAPS_URL"
         )
     async with open_app(settings, worker=False) as app:

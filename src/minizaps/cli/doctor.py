@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
 import typer
 
 from minizaps.errors import MinizapsError
-from minizaps.journal.sqlite import connect
+from minizaps.journal.sqlite.connection import connect
 from minizaps.settings import Settings, load_settings
 
 SYNCS = 20
@@ -29,21 +29,21 @@ def doctor() -> None:
     except MinizapsError as error:
         typer.echo(f"BAD   settings: {error}")
         raise typer.Exit(1) from None
-    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-        _folder,
-        _database,
-        _disk,
-        _clock,
-    )
-    for check in checks:
-        for good, text in check(settings):
-            well = well and good
-            typer.echo(f"{'ok  ' if good else 'BAD '}  {text}")
+    for good, text in _findings(settings):
+        well = well and good
+        typer.echo(f"{'ok  ' if good else 'BAD '}  {text}")
     raise typer.Exit(0 if well else 1)
 
 
-def _folder(settings: Settings) -> Iterator[Finding]:
-    folder = settings.database_path.parent
+def _findings(settings: Settings) -> Iterator[Finding]:
+    if (path := settings.database_path) is not None:
+        yield from _folder(path.parent)
+        yield from _database(path)
+        yield from _disk(path.parent)
+    yield from _clock()
+
+
+def _folder(folder: Path) -> Iterator[Finding]:
     if not folder.exists():
         yield True, f"data folder {folder}: not there yet; the first start makes it"
         return
@@ -57,8 +57,7 @@ def _folder(settings: Settings) -> Iterator[Finding]:
     yield megabytes > 500, f"free space: {megabytes} MiB"
 
 
-def _database(settings: Settings) -> Iterator[Finding]:
-    path = settings.database_path
+def _database(path: Path) -> Iterator[Finding]:
     if not path.exists():
         yield True, f"database {path}: not there yet"
         return
@@ -74,9 +73,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
     yield journal == "wal", f"journal mode: {journal}"
 
 
-def _disk(settings: Settings) -> Iterator[Finding]:
+def _disk(folder: Path) -> Iterator[Finding]:
     """A commit waits for the disk; a disk that answers at once does not keep what it says."""
-    folder = settings.database_path.parent
     if not folder.exists():
         folder = Path.cwd()
     probe = folder / ".minizaps-doctor"
@@ -95,6 +93,6 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     yield each < SLOW_SYNC_MS, f"disk: {each:.2f} ms for a write that must be on it (fsync)"
 
 
-def _clock(_: Settings) -> Iterator[Finding]:
+def _clock() -> Iterator[Finding]:
     year = time.gmtime().tm_year
     yield year >= 2026, f"clock: {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC"

@@ -15,6 +15,7 @@ from minizaps.cli.doctor import doctor
 from minizaps.cli.keys import keys
 from minizaps.cli.runs import runs
 from minizaps.cli.serve import serve
+from minizaps.cli.worker import worker
 from minizaps.cli.workflows import workflows
 from minizaps.engine.engine import WorkflowEngine
 from minizaps.errors import InvalidInput, MinizapsError
@@ -28,7 +29,7 @@ cli = typer.Typer(
     "Commands that look at workflows and runs talk to the server at MINIZAPS_URL (with "
     "MINIZAPS_API_KEY), else they use the local data folder.",
 )
-for command in (serve, run, validate, schema, doctor):
+for command in (serve, worker, run, validate, schema, doctor):
     cli.command()(command)
 for name, group in (
     ("workflows", workflows),

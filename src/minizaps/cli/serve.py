@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import shutil
 import signal
@@ -13,8 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import Annotated
 
 import orjson
+import typer
 import uvicorn
 import uvloop
 
@@ -23,29 +24,30 @@ from minizaps.api.protocol import BoundedProtocol
 from minizaps.api.server import create_server
 from minizaps.app import App, open_app
 from minizaps.cli.logs import configure_logs
+from minizaps.cli.tuning import tune_collector, tune_threads
 from minizaps.errors import SettingsInvalid
 from minizaps.journal.access import DEFAULT_PROJECT
-from minizaps.settings import Settings, load_settings
+from minizaps.settings import Settings, load_settings, shown
 
-# A thread that reads the database asks the loop for the interpreter's lock; 5 ms, the default,
-# would be its wait at every row.
-SWITCH_INTERVAL = 0.0001
 BACKLOG = 2048
-COLLECT_AFTER = 20_000  # new objects
 
 
-def serve() -> None:
+def serve(
+    worker: Annotated[
+        bool, typer.Option(help="Drive runs too, or only take them in, for workers elsewhere.")
+    ] = True,
+) -> None:
     """Start the API and a worker; stop them with Ctrl-C or SIGTERM."""
     settings = load_settings()
     configure_logs(settings)
-    sys.setswitchinterval(SWITCH_INTERVAL)
-    uvloop.run(_serve(settings))
+    tune_threads()
+    uvloop.run(_serve(settings, worker=worker))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, *, worker: bool) -> None:
     listener = _listen(settings)
     port = listener.getsockname()[1]
-    async with open_app(settings.model_copy(update={"port": port})) as app:
+    async with open_app(settings.model_copy(update={"port": port}), worker=worker) as app:
         secret = await _first_key(app)
         await _first_workflow(app)
         await _greet(app, secret)
@@ -61,15 +63,8 @@ async def _serve(settings: Settings) -> None:
             timeout_keep_alive=75,
             timeout_graceful_shutdown=5,
         )
-        _tune_collector()
+        tune_collector()
         await _Server(config).serve(sockets=[listener])
-
-
-def _tune_collector() -> None:
-    """Leave what was loaded at start out of every garbage collection, and collect less often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, 20, 50)
 
 
 class _Server(uvicorn.Server):
@@ -128,7 +123,11 @@ def _command() -> str:
 
 async def _greet(app: App, secret: str | None) -> None:
     settings = app.settings
-    lines = [f"Mini-Zaps on {settings.base_url}  (data in {settings.data_dir})"]
+    path = settings.database_path
+    data = f"data in {path.parent}" if path else f"data in {shown(settings.database)}"
+    lines = [f"Mini-Zaps on {settings.base_url}  ({data})"]
+    if app.worker is None:
+        lines += ["", "Runs are taken in, not driven: start workers too (minizaps worker)."]
     if secret is not None:
         lines += ["", "Your admin key, shown only this once:", f"  {secret}"]
     if not settings.loopback and not settings.public_url:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -43,6 +43,7 @@ class Execution:
 
     What is done is kept in `_unwritten` and goes to the journal in one write with the next change
     that has to be on disk: before an attempt that is not pure, and when the run leaves the worker.
+    A write whose answer is missing stays in `_sent` and is repeated as it was before any other.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Execution:
         self._max_events = max_events
         self._draining = draining
         self._unwritten: list[Change] = []
+        self._sent: list[Change] = []
         self._history = History(claimed.run, plan.name)
         self._history.extend(claimed.events)
 
@@ -93,6 +95,11 @@ class Execution:
     async def release(self) -> None:
         """Give the run back, for another worker or a later start to go on with."""
         self._add(Kind.RELEASE)
+        await self._write()
+
+    async def fail(self, error: Mapping[str, Any]) -> None:
+        """End the run with an error that no step has caused."""
+        self._add(Kind.FAIL, data={"error": error})
         await self._write()
 
     @property
@@ -220,11 +227,14 @@ class Execution:
         self._unwritten.append(change)
 
     async def _write(self) -> None:
-        changes, self._unwritten = self._unwritten, []
-        while True:
+        while self._sent or self._unwritten:
+            if not self._sent:
+                self._sent, self._unwritten = self._unwritten, []
             try:
-                self._history.seq = await self._journal.append(self._run.id, self._epoch, changes)
-                return
+                self._history.seq = await self._journal.append(
+                    self._run.id, self._epoch, self._history.seq, self._sent
+                )
+                self._sent = []
             except JournalUnavailable:
                 # What was done is done: keep it, and write it as soon as the disk takes it.
                 if self._draining():

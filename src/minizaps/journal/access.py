@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import apsw
 import orjson
 
 from minizaps.clock import Clock
 from minizaps.errors import Conflict, NotFound
 from minizaps.ids import uuid7
-from minizaps.journal.database import Database
+from minizaps.journal.database import Database, Transaction
 from minizaps.journal.records import AuditEntry, Key, Project
 from minizaps.journal.rows import dump
 
 DEFAULT_PROJECT = "default"
+ALL = 1_000_000
 
 
 class Access:
@@ -22,7 +22,6 @@ class Access:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._db = database
-        self._q = database.queries
         self._clock = clock
         self.revision = 0
 
@@ -35,15 +34,15 @@ class Access:
         # The default project's id is its name: it exists before any other.
         project = Project(name if name == DEFAULT_PROJECT else uuid7(), name, self._clock.now())
 
-        def operation(db: apsw.Connection) -> Project:
-            if db.execute(self._q["project_named"], (name,)).get is not None:
+        async def operation(tx: Transaction) -> Project:
+            if await tx.value("project_named", name) is not None:
                 raise Conflict(f"a project named {name!r} exists")
-            db.execute(self._q["insert_project"], (project.id, name, project.created_at))
+            await tx.execute("insert_project", project.id, name, project.created_at)
             return project
 
         return await self._db.write(operation)
 
-    async def projects(self, *, after: str = "", limit: int = -1) -> list[Project]:
+    async def projects(self, *, after: str = "", limit: int = ALL) -> list[Project]:
         """A page of projects; all of them by default."""
         return [Project(*row) for row in await self._db.rows("projects", after, limit)]
 
@@ -54,16 +53,16 @@ class Access:
             NotFound, Conflict: there is none such; it has workflows or runs, or is the default.
         """
 
-        def operation(db: apsw.Connection) -> None:
+        async def operation(tx: Transaction) -> None:
             if project_id == DEFAULT_PROJECT:
                 raise Conflict("the default project cannot be deleted")
-            if db.execute(self._q["project"], (project_id,)).get is None:
+            if await tx.value("project", project_id) is None:
                 raise NotFound(f"there is no project {project_id}")
-            if db.execute(self._q["project_in_use"], (project_id,)).get != 0:
+            if await tx.value("project_in_use", project_id) != 0:
                 raise Conflict("the project still has workflows or runs")
             for kind in ("versions", "triggers", "workflows", "keys"):
-                db.execute(self._q[f"delete_{kind}_of"], (project_id,))
-            db.execute(self._q["delete_project"], (project_id,))
+                await tx.execute(f"delete_{kind}_of", project_id)
+            await tx.execute("delete_project", project_id)
 
         await self._db.write(operation)
         self.revision += 1
@@ -76,10 +75,10 @@ class Access:
         """
         row = (key.id, key.project, key.name, key.role, key.prefix, key.hash)
 
-        def operation(db: apsw.Connection) -> None:
-            if db.execute(self._q["project"], (key.project,)).get is None:
+        async def operation(tx: Transaction) -> None:
+            if await tx.value("project", key.project) is None:
                 raise NotFound(f"there is no project {key.project}")
-            db.execute(self._q["insert_key"], (*row, key.created_at, key.created_by))
+            await tx.execute("insert_key", *row, key.created_at, key.created_by)
 
         await self._db.write(operation)
 
@@ -100,14 +99,14 @@ class Access:
             NotFound, Conflict: there is none such; it is the default project's last admin.
         """
 
-        def operation(db: apsw.Connection) -> None:
-            role = db.execute(self._q["key"], (key_id, project)).get
+        async def operation(tx: Transaction) -> None:
+            role = await tx.value("key", key_id, project)
             if role is None:
                 raise NotFound(f"there is no key {key_id}")
-            others = db.execute(self._q["other_admins"], (project, key_id)).get
+            others = await tx.value("other_admins", project, key_id)
             if role == "admin" and project == DEFAULT_PROJECT and not others:
                 raise Conflict("this is the last admin key: make another one first")
-            db.execute(self._q["delete_key"], (key_id, project))
+            await tx.execute("delete_key", key_id, project)
 
         await self._db.write(operation)
         self.revision += 1
@@ -129,8 +128,8 @@ class Access:
         now = self._clock.now()
         row = (uuid7(), now, project, actor, action, target, dump(detail))
 
-        def operation(db: apsw.Connection) -> None:
-            db.execute(self._q["insert_audit"], row)
+        async def operation(tx: Transaction) -> None:
+            await tx.execute("insert_audit", *row)
 
         await self._db.write(operation)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-import apsw
 import orjson
 
 from minizaps.clock import Clock
 from minizaps.errors import Conflict, NotFound, PreconditionFailed
 from minizaps.ids import token, uuid7
-from minizaps.journal.database import Database
+from minizaps.journal.database import Database, Transaction
 from minizaps.journal.records import Hook, Trigger, Version, Workflow
 from minizaps.journal.rows import dump
 
@@ -28,7 +27,6 @@ class Catalog:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._db = database
-        self._q = database.queries
         self._clock = clock
         self.revision = 0
 
@@ -43,11 +41,11 @@ class Catalog:
         workflow_id, now = uuid7(), self._clock.now()
         name = definition["name"]
 
-        def operation(db: apsw.Connection) -> Workflow:
-            self._refuse_taken(db, project, name, workflow_id)
+        async def operation(tx: Transaction) -> Workflow:
+            await self._refuse_taken(tx, project, name, workflow_id)
             row = (workflow_id, project, name, active, now)
-            db.execute(self._q["insert_workflow"], row)
-            self._save_version(db, workflow_id, 1, definition, now, by)
+            await tx.execute("insert_workflow", *row)
+            await self._save_version(tx, workflow_id, 1, definition, now, by)
             return Workflow(workflow_id, project, name, 1, active, now, now)
 
         return await self._write(operation)
@@ -73,18 +71,18 @@ class Catalog:
         now = self._clock.now()
         name = definition["name"]
 
-        def operation(db: apsw.Connection) -> Workflow:
-            present = self._get(db, workflow_id, project)
+        async def operation(tx: Transaction) -> Workflow:
+            present = await self._get(tx, workflow_id, project)
             if expected is not None and expected != present.version:
                 raise PreconditionFailed(
                     f"the workflow is at version {present.version}, not {expected}: "
                     "read it again and repeat your change"
                 )
-            self._refuse_taken(db, project, name, workflow_id)
-            version = db.execute(self._q["latest_version"], (workflow_id,)).get + 1
-            self._save_version(db, workflow_id, version, definition, now, by)
-            db.execute(self._q["revise_workflow"], (name, version, now, workflow_id))
-            return self._get(db, workflow_id, project)
+            await self._refuse_taken(tx, project, name, workflow_id)
+            version = await tx.value("latest_version", workflow_id) + 1
+            await self._save_version(tx, workflow_id, version, definition, now, by)
+            await tx.execute("revise_workflow", name, version, now, workflow_id)
+            return await self._get(tx, workflow_id, project)
 
         return await self._write(operation)
 
@@ -92,10 +90,10 @@ class Catalog:
         """Let the workflow's triggers fire, or stop them."""
         now = self._clock.now()
 
-        def operation(db: apsw.Connection) -> Workflow:
-            self._get(db, workflow_id, project)
-            db.execute(self._q["activate"], (active, now, workflow_id))
-            return self._get(db, workflow_id, project)
+        async def operation(tx: Transaction) -> Workflow:
+            await self._get(tx, workflow_id, project)
+            await tx.execute("activate", active, now, workflow_id)
+            return await self._get(tx, workflow_id, project)
 
         return await self._write(operation)
 
@@ -103,9 +101,9 @@ class Catalog:
         """Delete a workflow: its triggers stop, its name is free, its runs stay."""
         now = self._clock.now()
 
-        def operation(db: apsw.Connection) -> None:
-            self._get(db, workflow_id, project)
-            db.execute(self._q["delete_workflow"], (now, workflow_id))
+        async def operation(tx: Transaction) -> None:
+            await self._get(tx, workflow_id, project)
+            await tx.execute("delete_workflow", now, workflow_id)
 
         await self._write(operation)
 
@@ -116,14 +114,9 @@ class Catalog:
             NotFound: the project has none such.
         """
 
-        def operation(db: apsw.Connection) -> Workflow:
-            try:
-                return self._get(db, workflow_id, project)
-            except NotFound:
-                named = db.execute(self._q["workflow_named"], (project, workflow_id)).get
-                return self._get(db, named or workflow_id, project)
-
-        return await self._db.read(operation)
+        for row in await self._db.rows("workflow_called", workflow_id, project):
+            return _workflow(row)
+        raise NotFound(f"there is no workflow {workflow_id}")
 
     async def workflows(
         self, project: str, *, before: str | None = None, limit: int
@@ -164,28 +157,29 @@ class Catalog:
         """Whether there has ever been a workflow."""
         return bool(await self._db.rows("any_workflow"))
 
-    async def _write(self, operation: Callable[[apsw.Connection], T]) -> T:
+    async def _write(self, operation: Callable[[Transaction], Awaitable[T]]) -> T:
         result = await self._db.write(operation)
         self.revision += 1
         return result
 
-    def _get(self, db: apsw.Connection, workflow_id: str, project: str) -> Workflow:
-        row = db.execute(self._q["workflow"], (workflow_id, project)).fetchone()
-        if row is None:
-            raise NotFound(f"there is no workflow {workflow_id}")
-        return _workflow(row)
+    async def _get(self, tx: Transaction, workflow_id: str, project: str) -> Workflow:
+        for row in await tx.rows("workflow", workflow_id, project):
+            return _workflow(row)
+        raise NotFound(f"there is no workflow {workflow_id}")
 
-    def _refuse_taken(self, db: apsw.Connection, project: str, name: str, workflow_id: str) -> None:
-        other = db.execute(self._q["workflow_named"], (project, name)).get
+    async def _refuse_taken(
+        self, tx: Transaction, project: str, name: str, workflow_id: str
+    ) -> None:
+        other = await tx.value("workflow_named", project, name)
         if other not in (None, workflow_id):
             raise Conflict(
                 f"a workflow named {name!r} exists ({other}): take another name, "
                 "or save this as a new version of it"
             )
 
-    def _save_version(
+    async def _save_version(
         self,
-        db: apsw.Connection,
+        tx: Transaction,
         workflow_id: str,
         version: int,
         definition: Definition,
@@ -193,19 +187,19 @@ class Catalog:
         by: str,
     ) -> None:
         row = (workflow_id, version, dump(definition), now, by)
-        db.execute(self._q["insert_version"], row)
-        db.execute(self._q["absent_triggers"], (workflow_id,))
+        await tx.execute("insert_version", *row)
+        await tx.execute("absent_triggers", workflow_id)
         for trigger in definition.get("triggers", []):
             hook_token = token() if trigger["type"] == "webhook" else None
             row_ = (workflow_id, trigger["id"], trigger["type"], hook_token)
-            db.execute(self._q["upsert_trigger"], row_)
+            await tx.execute("upsert_trigger", *row_)
 
 
-def _workflow(row: tuple[Any, ...]) -> Workflow:
+def _workflow(row: Sequence[Any]) -> Workflow:
     workflow_id, project, name, version, active, created_at, updated_at = row
     return Workflow(workflow_id, project, name, version, bool(active), created_at, updated_at)
 
 
-def _version(row: tuple[Any, ...]) -> Version:
+def _version(row: Sequence[Any]) -> Version:
     workflow_id, version, definition, created_at, created_by = row
     return Version(workflow_id, version, orjson.loads(definition), created_at, created_by)

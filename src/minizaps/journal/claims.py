@@ -1,12 +1,11 @@
-"""Which queued runs are claimed next: projects take turns, each one's oldest first."""
+"""Which queued runs are claimed next: projects take turns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
 
-import apsw
+from minizaps.journal.transitions import Turn
 
 PROJECTS = 64
 
@@ -27,24 +26,18 @@ class Room:
     held: Mapping[str, int] = field(default_factory=dict)
     after: str = ""
 
-    def for_project(self, project: str) -> int:
-        """How many runs of a project may be claimed."""
-        return max(0, min(self.limit, self.share - self.held.get(project, 0)))
+    @property
+    def full(self) -> list[str]:
+        """The projects that have their share."""
+        return [project for project, held in self.held.items() if held >= self.share]
 
+    def turns(self, projects: Sequence[str]) -> list[Turn]:
+        """Whose turn it is, of the projects that have queued runs; 64 at most.
 
-def choose(db: apsw.Connection, queries: dict[str, str], room: Room) -> tuple[list[str], bool]:
-    """The ids of the queued runs to claim, and whether others stay queued.
-
-    Looks at 64 projects at most, those whose turn is next.
-    """
-    projects = [project for (project,) in db.execute(queries["queued_projects"])]
-    turn = [p for p in projects if p > room.after] + [p for p in projects if p <= room.after]
-    more = len(turn) > PROJECTS
-    queues = []
-    for project in turn[:PROJECTS]:
-        allowed = room.for_project(project)
-        found = [i for (i,) in db.execute(queries["oldest_queued"], (project, allowed + 1))]
-        more = more or len(found) > allowed
-        queues.append(found[:allowed])
-    rounds = [run_id for round_ in zip_longest(*queues) for run_id in round_ if run_id]
-    return rounds[: room.limit], more or len(rounds) > room.limit
+        Args:
+            projects: sorted.
+        """
+        order = [p for p in projects if p > self.after] + [p for p in projects if p <= self.after]
+        order = order[:PROJECTS]
+        each = -(-self.limit // max(1, len(order)))
+        return [Turn(p, max(0, min(each, self.share - self.held.get(p, 0)))) for p in order]

@@ -1,85 +1,62 @@
-"""One open database: a writer that groups commits, and readers that never wait for it."""
+"""What the journal asks of a database; `sqlite` and `postgres` are the two that answer."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
-import apsw
-
-from minizaps.errors import JournalUnavailable
-from minizaps.journal.queries import load_queries
-from minizaps.journal.sqlite import connect, create_private, migrate
-from minizaps.journal.writer import Writer
+from minizaps.clock import Clock
+from minizaps.journal.membership import Membership, Told
+from minizaps.journal.transitions import Transitions
 
 T = TypeVar("T")
-READERS = 2
+Row = Sequence[Any]
 
 
-class Database:
-    """The embedded database of one data folder.
+class Transaction(Protocol):
+    """Named statements inside one write. A list among the values is an array."""
+
+    async def rows(self, query: str, *values: object) -> Sequence[Row]:
+        """The rows of a statement."""
+
+    async def value(self, query: str, *values: object) -> Any:
+        """The first column of the first row; None where there is no row."""
+
+    async def execute(self, query: str, *values: object) -> None:
+        """A statement without rows."""
+
+
+class Database(Protocol):
+    """One open database.
 
     Attributes:
-        queries: the named statements.
+        mark: what stands before a parameter's number in a statement: `?` or `$`.
+        runs: the beginning of a statement that selects runs.
+        transitions: the writes that change runs.
+        clock: the database's time.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.queries = load_queries("sqlite")
-        self._local = threading.local()
-        self._connections: list[apsw.Connection] = []
-        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="journal-reader")
-        self._writer: Writer
+    mark: str
+    runs: str
+    transitions: Transitions
 
-    @classmethod
-    async def open(cls, path: Path) -> Database:
-        """Open the database at `path`, made and migrated if need be.
+    @property
+    def clock(self) -> Clock: ...
 
-        Raises:
-            JournalUnavailable: it cannot be opened, or a newer program wrote it.
+    def membership(self, clock: Clock, told: Told) -> Membership:
+        """The place that a worker may take among those of this database."""
+
+    async def rows(self, query: str, *values: object) -> Sequence[Row]:
+        """The rows of a named query, of what is committed."""
+
+    async def select(self, statement: str, values: Sequence[object]) -> Sequence[Row]:
+        """The rows of a statement that was put together, of what is committed."""
+
+    async def write(self, operation: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run an operation as if it were alone; return once it is on disk.
+
+        An operation may run more than once, so it changes nothing but the database.
         """
-        database = cls(path)
-        database._writer = Writer(await asyncio.to_thread(_prepare, path))
-        return database
-
-    async def write(self, operation: Callable[[apsw.Connection], T]) -> T:
-        """Run a write operation; return once it is on disk (see `Writer`)."""
-        return await self._writer.write(operation)
-
-    async def read(self, operation: Callable[[apsw.Connection], T]) -> T:
-        """Run a read operation on a snapshot of what is committed."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._read, operation)
-
-    async def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """The rows of a named query."""
-        return await self.read(lambda db: db.execute(self.queries[query], values).fetchall())
 
     async def close(self) -> None:
         """Finish the writes that were handed in and close all connections."""
-        await self._writer.close()
-        await asyncio.to_thread(self._pool.shutdown)
-        for connection in self._connections:
-            connection.close()
-
-    def _read(self, operation: Callable[[apsw.Connection], T]) -> T:
-        db = getattr(self._local, "db", None)
-        if db is None:
-            db = self._local.db = connect(self.path, read_only=True)
-            self._connections.append(db)
-        try:
-            with db:
-                return operation(db)
-        except apsw.Error as error:
-            raise JournalUnavailable(f"the database cannot be read: {error}") from error
-
-
-def _prepare(path: Path) -> apsw.Connection:
-    create_private(path)
-    db = connect(path)
-    migrate(db)
-    return db

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
-import apsw
 import orjson
 
-from minizaps.errors import NotFound
+from minizaps.errors import InvalidInput, NotFound
 from minizaps.ids import uuid7
 from minizaps.journal.database import Database
-from minizaps.journal.queries import RUN_COLUMNS
 from minizaps.journal.records import Event, Run
 from minizaps.journal.rows import to_event, to_run
 from minizaps.journal.status import Status
 
 EVERYTHING = 1_000_000
+UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,50 +67,45 @@ class Listings:
         return [to_event(row) for row in await self._db.rows("ends", run_id)]
 
     async def runs(self, chosen: RunFilter, limit: int) -> list[Run]:
-        """A page of runs, newest first."""
-        return await self._db.read(lambda db: _select(db, chosen, limit))
+        """A page of runs, newest first.
+
+        Raises:
+            InvalidInput: `before` is no id of a run.
+        """
+        if chosen.before is not None and not re.fullmatch(UUID, chosen.before):
+            raise InvalidInput("cursor: not a cursor of this list")
+        conditions: list[tuple[str, object]] = [
+            ("r.project =", chosen.project),
+            ("r.workflow_id =", chosen.workflow),
+            ("r.status =", chosen.status),
+            ("r.id >=", None if chosen.since is None else _bound(chosen.since)),
+            ("r.id <", None if chosen.until is None else _bound(chosen.until)),
+            ("r.dead_letter = 'open' AND 1 =", 1 if chosen.dead_letters else None),
+            ("r.error_type =", chosen.error),
+            ("r.id <", chosen.before),
+        ]
+        asked = [(text, value) for text, value in conditions if value is not None]
+        mark = self._db.mark
+        where = " AND ".join(f"{text} {mark}{n}" for n, (text, _) in enumerate(asked, 1))
+        # The columns and conditions are constants; every value is bound.
+        statement = f"{self._db.runs} WHERE {where} ORDER BY r.id DESC LIMIT {mark}{len(asked) + 1}"
+        rows = await self._db.select(statement, [*(value for _, value in asked), limit])
+        return [to_run(row) for row in rows]
 
     async def failures(self, run_ids: list[str]) -> dict[str, dict[str, Any]]:
         """What is known of how each of these runs failed: `error`, and the step's `input`."""
-
-        def operation(db: apsw.Connection) -> dict[str, dict[str, Any]]:
-            found = ((i, db.execute(self._db.queries["failure"], (i,)).get) for i in run_ids)
-            return {run_id: orjson.loads(data) for run_id, data in found if data is not None}
-
-        return await self._db.read(operation)
+        rows = await self._db.rows("failures", run_ids)
+        return {run_id: orjson.loads(data) for run_id, data in rows}
 
     async def live_counts(self) -> dict[Status, tuple[int, int | None]]:
         """How many runs are queued, running and waiting, and the earliest `due_at` of each."""
         rows = await self._db.rows("live_counts")
-        return {Status(status): (count, due) for status, count, due in rows if status}
+        return {Status(status): (count, due) for status, count, due in rows if count}
 
     async def open_dead_letters(self) -> int:
         """How many dead letters wait for a person."""
         ((count,),) = await self._db.rows("open_dead_letters")
         return int(count)
-
-
-def _select(db: apsw.Connection, chosen: RunFilter, limit: int) -> list[Run]:
-    where, values = ["r.project = ?"], [chosen.project]
-    conditions: list[tuple[str, Any]] = [
-        ("r.workflow_id = ?", chosen.workflow),
-        ("r.status = ?", chosen.status),
-        ("r.id >= ?", chosen.since and _bound(chosen.since)),
-        ("r.id < ?", chosen.until and _bound(chosen.until)),
-        ("r.dead_letter = 'open' AND ?", chosen.dead_letters or None),
-        ("r.error_type = ?", chosen.error),
-        ("r.id < ?", chosen.before),
-    ]
-    for condition, value in conditions:
-        if value is not None:
-            where.append(condition)
-            values.append(value)
-    # The columns and conditions are constants; every value is bound.
-    query = (
-        f"SELECT {RUN_COLUMNS} FROM runs r LEFT JOIN workflows w ON w.id = r.workflow_id "  # noqa: S608
-        f"WHERE {' AND '.join(where)} ORDER BY r.id DESC LIMIT ?"
-    )
-    return [to_run(row) for row in db.execute(query, (*values, limit))]
 
 
 def _bound(ms: int) -> str:

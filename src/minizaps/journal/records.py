@@ -57,6 +57,7 @@ class NewRun(NamedTuple):
     Attributes:
         trigger: the context root `trigger`: `id`, `type`, `body`, `headers`, `query`.
         deadline: when the run's own timeout ends it, in milliseconds.
+        priority: of several queued runs of a project, the highest is claimed first.
         closing: whether the replayed run has to be an open dead letter.
         results: how steps ended that a replay takes over, by path: `{"output"}`, `{"error"}` or
             `{"skipped": true}`.
@@ -72,6 +73,7 @@ class NewRun(NamedTuple):
     closing: bool = False
     results: dict[str, dict[str, Any]] | None = None
     by: str | None = None
+    priority: int = 0
 
 
 class Run(NamedTuple):

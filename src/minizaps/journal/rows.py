@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -15,13 +16,13 @@ def dump(data: dict[str, Any] | None) -> str | None:
     return None if data is None else orjson.dumps(data).decode()
 
 
-def to_event(row: tuple[Any, ...]) -> Event:
+def to_event(row: Sequence[Any]) -> Event:
     """The event of a row of the query `events`."""
     seq, at, kind, path, attempt, data = row
     return Event(seq, at, Kind(kind), path, attempt, {} if data is None else orjson.loads(data))
 
 
-def to_run(row: tuple[Any, ...]) -> Run:
+def to_run(row: Sequence[Any]) -> Run:
     """The run of a row with `run_columns`."""
     values = list(row)
     values[5] = Status(values[5])

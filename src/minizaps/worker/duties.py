@@ -5,10 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from minizaps.errors import JournalUnavailable
 
 logger = logging.getLogger("minizaps.worker")
+
+
+class Duty(Protocol):
+    """What a process does again and again, beside its work."""
+
+    async def run_once(self) -> object: ...
+
+    async def pause(self) -> object: ...
 
 
 async def repeat(

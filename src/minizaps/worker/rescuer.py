@@ -6,23 +6,30 @@ import asyncio
 
 from minizaps.failpoints import failpoint
 from minizaps.journal.journal import Journal
+from minizaps.journal.membership import Membership
 from minizaps.worker.worker import Worker
 
-INTERVAL = 1.0
+INTERVAL = 0.5
 BATCH = 250
 
 
 class Rescuer:
-    """Compares what the journal says with what the worker drives."""
+    """Compares what the journal says with what the workers drive."""
 
-    def __init__(self, journal: Journal, worker: Worker) -> None:
+    def __init__(self, journal: Journal, membership: Membership, worker: Worker) -> None:
         self._journal = journal
+        self._membership = membership
         self._worker = worker
         self._lost: set[tuple[str, int]] = set()
         self._unknown: set[tuple[str, int]] = set()
 
+    async def run_once(self) -> int:
+        """Make ready what nobody drives; return how many runs that were."""
+        return await self.recover() + await self.compare()
+
     async def recover(self) -> int:
-        """At start: make everything ready that a dead worker has left behind."""
+        """Take over what dead workers have left behind."""
+        await self._membership.bury()
         rescued = batch = await self._journal.rescue(self._worker.name, BATCH)
         failpoint("recovery")
         while batch == BATCH:
@@ -30,7 +37,7 @@ class Rescuer:
             rescued += batch
         return rescued
 
-    async def run_once(self) -> int:
+    async def compare(self) -> int:
         """Drop what is driven but no longer ours; rescue what is ours but not driven.
 
         Between a write and the moment its run is put down the two differ, so that only a lease

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Awaitable, Sequence
 from typing import NamedTuple
 
 from minizaps.engine.engine import WorkflowEngine
@@ -21,7 +22,7 @@ from minizaps.journal.claims import Room
 from minizaps.journal.journal import Journal
 from minizaps.journal.records import Change, Claimed
 from minizaps.journal.status import Kind, Status
-from minizaps.metrics import RUNS_ENDED, RUNS_LOST, labelled
+from minizaps.metrics import RUNS_CLAIMED, RUNS_ENDED, RUNS_LOST, labelled
 
 logger = logging.getLogger("minizaps.worker")
 
@@ -53,6 +54,7 @@ class Worker:
         self._driven: dict[str, _Driven] = {}
         self._reserved = 0
         self._places: Counter[str] = Counter()
+        self._freed = asyncio.Event()
         self._draining = False
         self._last_project = ""
         journal.on_cancel = self.drop
@@ -88,11 +90,17 @@ class Worker:
         self._reserved -= 1
         self._leave(project)
         if claimed is not None:
-            self.take(claimed)
+            self.take(claimed, "start")
 
-    def take(self, claimed: Claimed) -> None:
-        """Drive a claimed run."""
+    def take(self, claimed: Claimed, found: str) -> None:
+        """Drive a claimed run.
+
+        Args:
+            found: by which way the run came: `start`, `journal`, `broker` or `sweep`.
+        """
         run = claimed.run
+        labelled(RUNS_CLAIMED, found).inc()
+        logger.debug("run %s found by the %s", run.id, found)
         self._places[run.project] += 1
         self._last_project = run.project
         task = asyncio.create_task(self._drive(claimed))
@@ -109,19 +117,50 @@ class Worker:
         if driven is not None and epoch in (None, driven.epoch):
             driven.task.cancel()
 
-    async def run_once(self) -> int:
-        """Claim what there is room for; return how many runs that were."""
+    def fence(self, reason: str) -> None:
+        """Stop driving all runs: their leases are, or may soon be, another worker's."""
+        if self._driven:
+            RUNS_LOST.inc(len(self._driven))
+            logger.warning("worker %s drops %d runs: %s", self.name, len(self._driven), reason)
+        for driven in self._driven.values():
+            driven.task.cancel()
+
+    async def run_once(self, overlooked_for: int | None = None) -> int:
+        """Claim what there is room for; return how many runs that were.
+
+        Args:
+            overlooked_for: only runs that have been ready for so many milliseconds.
+        """
         room = self.room
         if not room.limit:
             self._journal.ready.clear()  # set again when a run leaves its place
             return 0
+        if overlooked_for is None:
+            return await self._claim(room, "journal", self._journal.claim(self.name, room))
+        until = self._journal.now() - overlooked_for
+        claim = self._journal.claim(self.name, room, queued_until=until)
+        return await self._claim(room, "sweep", claim)
+
+    async def claim_known(self, ids: Sequence[str]) -> None:
+        """Claim these runs, as far as they are queued, as places become free for them."""
+        while ids:
+            while not (room := self.room).limit:
+                self._freed.clear()
+                await self._freed.wait()
+            some, ids = ids[: room.limit], ids[room.limit :]
+            await self._claim(room, "broker", self._journal.claim_known(self.name, room, some))
+
+    async def _claim(self, room: Room, found: str, claim: Awaitable[list[Claimed]]) -> int:
         self._reserved += room.limit
         try:
-            claimed = await self._journal.claim(self.name, room)
+            claimed = await claim
         finally:
             self._reserved -= room.limit
+            self._freed.set()
         for run in claimed:
-            self.take(run)
+            self.take(run, found)
+        if found == "sweep" and claimed:
+            logger.info("the sweep found %d runs that the broker had not told of", len(claimed))
         return len(claimed)
 
     async def settle(self) -> None:
@@ -130,7 +169,8 @@ class Worker:
             await asyncio.wait([driven.task for driven in self._driven.values()])
 
     async def drain(self, grace: float) -> None:
-        """Begin no more attempts, wait for those in flight, then give back what is left.
+        """Claim no more runs, begin no more attempts, wait for those in flight, then give back
+        what is left.
 
         Args:
             grace: seconds that attempts may still take.
@@ -153,6 +193,7 @@ class Worker:
         self._places[project] -= 1
         if not self._places[project]:
             del self._places[project]
+        self._freed.set()
         if self._journal.backlog:
             self._journal.ready.set()
 
@@ -171,10 +212,10 @@ class Worker:
             if self._draining and execution is not None:
                 await self._release(run_id, execution)
         except (DefinitionInvalid, NotFound) as error:
-            await self._fail(claimed, "definition", error)
+            await self._fail(claimed, execution, "definition", error)
         except Exception as error:
             logger.exception("run %s", run_id)
-            await self._fail(claimed, "internal", error)
+            await self._fail(claimed, execution, "internal", error)
 
     async def _release(self, run_id: str, execution: Execution) -> None:
         try:
@@ -182,13 +223,19 @@ class Worker:
         except MinizapsError as error:
             logger.info("run %s not given back: %s", run_id, error)
 
-    async def _fail(self, claimed: Claimed, kind: str, error: Exception) -> None:
+    async def _fail(
+        self, claimed: Claimed, execution: Execution | None, kind: str, cause: Exception
+    ) -> None:
         """End a run that cannot be driven, so that a person sees it."""
         run_id = claimed.run.id
-        facts = {"error": {"type": kind, "message": f"{type(error).__name__}: {error}"}}
-        change = Change(Kind.FAIL, self._journal.now(), data=facts)
+        error = {"type": kind, "message": f"{type(cause).__name__}: {cause}"}
+        change = Change(Kind.FAIL, self._journal.now(), data={"error": error})
         try:
-            await self._journal.append(run_id, claimed.epoch, [change])
+            if execution is not None:
+                await execution.fail(error)
+            else:
+                last = claimed.events[-1].seq
+                await self._journal.append(run_id, claimed.epoch, last, [change])
             labelled(RUNS_ENDED, Status.FAILED).inc()
         except (LeaseLost, JournalUnavailable) as error:
             logger.info("run %s not failed: %s", run_id, error)

@@ -1,11 +1,13 @@
 -- name: start
 -- A new run, queued, or running where its worker takes it at once (epoch 1).
 INSERT INTO runs (id, project, workflow_id, version, status, epoch, worker, trigger_id,
-                  trigger_type, replay_of, created_at, started_at, due_at, deadline)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                  trigger_type, replay_of, created_at, started_at, due_at, deadline, priority)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_event
-INSERT INTO events (run_id, seq, at, kind, path, attempt, data) VALUES (?, ?, ?, ?, ?, ?, ?);
+-- A number that is there already comes from the same write, whose answer was lost.
+INSERT INTO events (run_id, seq, at, kind, path, attempt, data) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING;
 
 -- name: add_event
 -- An event from outside the lease: numbered after the last one.
@@ -14,15 +16,13 @@ SELECT ?1, coalesce(max(seq), 0) + 1, ?2, ?3, ?4 FROM events WHERE run_id = ?1;
 
 -- name: hold
 -- The fence of a write that leaves the run running: a row only for the holder of the lease.
-SELECT (SELECT max(seq) FROM events WHERE run_id = runs.id) FROM runs
-WHERE id = ? AND epoch = ? AND status = 'running';
+SELECT 1 FROM runs WHERE id = ? AND epoch = ? AND status = 'running';
 
 -- name: settle
 -- The fence and the run's new status in one: no row changes for a stale worker.
 UPDATE runs SET status = ?, worker = NULL, due_at = ?, finished_at = ?, error_type = ?,
                 error_path = ?, dead_letter = ?
-WHERE id = ? AND epoch = ? AND status = 'running'
-RETURNING (SELECT max(seq) FROM events WHERE run_id = runs.id);
+WHERE id = ? AND epoch = ? AND status = 'running' RETURNING 1;
 
 -- name: queued_projects
 -- Each project that has ready runs, by hops over the index.
@@ -35,7 +35,13 @@ WITH RECURSIVE project (id) AS (
 SELECT id FROM project WHERE id IS NOT NULL;
 
 -- name: oldest_queued
-SELECT id FROM runs WHERE status = 'queued' AND project = ? ORDER BY due_at LIMIT ?;
+SELECT id FROM runs WHERE status = 'queued' AND project = ? AND due_at <= ?
+ORDER BY priority DESC, due_at LIMIT ?;
+
+-- name: queued_of
+-- Those of these runs that are queued, but of none of these projects.
+SELECT id FROM runs WHERE id IN (SELECT value FROM json_each(?1)) AND status = 'queued'
+  AND project NOT IN (SELECT value FROM json_each(?2));
 
 -- name: claim
 UPDATE runs SET status = 'running', epoch = epoch + 1, worker = ?1, due_at = NULL,
@@ -43,11 +49,10 @@ UPDATE runs SET status = 'running', epoch = epoch + 1, worker = ?1, due_at = NUL
 WHERE id = ?3 AND status = 'queued'
 RETURNING {own_columns};
 
--- name: due
-SELECT id FROM runs WHERE status = 'waiting' AND due_at <= ? ORDER BY due_at LIMIT ?;
-
 -- name: wake
-UPDATE runs SET status = 'queued', due_at = ? WHERE id = ? AND status = 'waiting';
+UPDATE runs SET status = 'queued', due_at = ?1
+WHERE id IN (SELECT id FROM runs WHERE status = 'waiting' AND due_at <= ?1 ORDER BY due_at LIMIT ?2)
+RETURNING id;
 
 -- name: next_due
 SELECT min(due_at) FROM runs WHERE status = 'waiting';
@@ -57,20 +62,21 @@ SELECT id, epoch FROM runs WHERE status = 'running' AND worker <> ? LIMIT ?;
 
 -- name: rescue
 UPDATE runs SET status = 'queued', worker = NULL, due_at = ?1
-WHERE id = ?2 AND epoch = ?3 AND status = 'running';
+FROM json_each(?2) run JOIN json_each(?3) lease ON lease.key = run.key
+WHERE runs.id = run.value AND runs.epoch = lease.value AND status = 'running' RETURNING runs.id;
 
 -- name: cancel
-UPDATE runs SET status = 'cancelled', worker = NULL, due_at = NULL, finished_at = :now
-WHERE id = :id AND project = :project AND status IN ('queued', 'running', 'waiting');
+UPDATE runs SET status = 'cancelled', worker = NULL, due_at = NULL, finished_at = ?3
+WHERE id = ?1 AND project = ?2 AND status IN ('queued', 'running', 'waiting');
 
 -- name: replay
 UPDATE runs SET dead_letter = CASE dead_letter WHEN 'open' THEN 'replayed' ELSE dead_letter END
-WHERE id = :id AND project = :project AND status IN ('succeeded', 'failed', 'cancelled')
-  AND (dead_letter = 'open' OR NOT :closing);
+WHERE id = ?1 AND project = ?2 AND status IN ('succeeded', 'failed', 'cancelled')
+  AND (dead_letter = 'open' OR NOT ?3);
 
 -- name: discard
 UPDATE runs SET dead_letter = 'discarded'
-WHERE id = :id AND project = :project AND dead_letter = 'open';
+WHERE id = ?1 AND project = ?2 AND dead_letter = 'open' AND ?3;
 
 -- name: held
 -- The runs that this worker still holds, with their epochs.
@@ -96,21 +102,28 @@ DELETE FROM idempotency WHERE (scope, key) IN
 SELECT id FROM runs WHERE id < ?1 AND finished_at < ?2 AND coalesce(dead_letter, '') <> 'open'
 ORDER BY id LIMIT ?3;
 
--- name: delete_events
-DELETE FROM events WHERE run_id = ?;
+-- name: expired_dead_letters
+SELECT id FROM runs WHERE id < ?1 AND finished_at < ?2 AND dead_letter = 'open' ORDER BY id LIMIT ?3;
 
--- name: delete_run
-DELETE FROM runs WHERE id = ?;
+-- name: delete_events
+DELETE FROM events WHERE run_id IN (SELECT value FROM json_each(?));
+
+-- name: delete_runs
+DELETE FROM runs WHERE id IN (SELECT value FROM json_each(?));
 
 -- name: run
 SELECT {run_columns} FROM runs r LEFT JOIN workflows w ON w.id = r.workflow_id WHERE r.id = ?;
+
+-- name: runs
+SELECT {run_columns} FROM runs r LEFT JOIN workflows w ON w.id = r.workflow_id
 
 -- name: events
 SELECT seq, at, kind, path, attempt, data FROM events WHERE run_id = ? AND seq > ? ORDER BY seq
 LIMIT ?;
 
--- name: failure
-SELECT data FROM events WHERE run_id = ? AND kind = 'fail' ORDER BY seq DESC LIMIT 1;
+-- name: failures
+SELECT run_id, data FROM events
+WHERE run_id IN (SELECT value FROM json_each(?)) AND kind = 'fail';
 
 -- name: ends
 SELECT seq, at, kind, path, attempt, data FROM events
@@ -155,6 +168,11 @@ UPDATE workflows SET active = 0, deleted_at = ? WHERE id = ?;
 -- name: workflow
 SELECT id, project, name, version, active, created_at, updated_at FROM workflows
 WHERE id = ? AND project = ? AND deleted_at IS NULL;
+
+-- name: workflow_called
+-- By id or by name.
+SELECT id, project, name, version, active, created_at, updated_at FROM workflows
+WHERE project = ?2 AND deleted_at IS NULL AND (id = ?1 OR name = ?1) ORDER BY id = ?1 DESC LIMIT 1;
 
 -- name: workflows
 SELECT id, project, name, version, active, created_at, updated_at FROM workflows

@@ -1,0 +1,448 @@
+-- name: start
+-- New runs with their first events, queued, or running where a worker takes them at once. A run
+-- whose idempotency key is known is left out; the others' ids come back.
+WITH given AS MATERIALIZED (
+  SELECT * FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::uuid[],
+    $9::bigint[], $10::bigint[], $11::int[], $12::text[], $13::text[], $14::text[], $15::text[],
+    $16::text[]
+  ) AS g (id, project, workflow_id, version, worker, trigger_id, trigger_type, replay_of,
+          now, deadline, priority, scope, key, body_hash, started, claimed)
+), remembered AS (
+  INSERT INTO idempotency (scope, key, body_hash, run_id, created_at)
+  SELECT scope, key, body_hash, id, now FROM given WHERE key IS NOT NULL
+  ON CONFLICT (scope, key) DO NOTHING
+  RETURNING run_id
+), fresh AS MATERIALIZED (
+  SELECT * FROM given WHERE key IS NULL OR id IN (SELECT run_id FROM remembered)
+), run AS (
+  INSERT INTO runs (id, project, workflow_id, version, status, epoch, worker, trigger_id,
+                    trigger_type, replay_of, created_at, started_at, due_at, deadline, priority)
+  SELECT id, project, workflow_id, version, CASE WHEN worker IS NULL THEN 'queued' ELSE 'running' END,
+         CASE WHEN worker IS NULL THEN 0 ELSE 1 END, worker, trigger_id, trigger_type, replay_of, now,
+         CASE WHEN worker IS NOT NULL THEN now END, CASE WHEN worker IS NULL THEN now END, deadline,
+         priority
+  FROM fresh
+  ON CONFLICT DO NOTHING
+), history AS (
+  -- What is there already comes from the same write, whose answer was lost.
+  INSERT INTO events (run_id, seq, at, kind, data)
+  SELECT id, 1, now, 'start', started FROM fresh
+  UNION ALL
+  SELECT id, 2, now, 'claim', claimed FROM fresh WHERE worker IS NOT NULL
+  ON CONFLICT DO NOTHING
+)
+SELECT array_agg(id::text),
+       (SELECT pg_notify('minizaps', 'ready') FROM fresh WHERE worker IS NULL LIMIT 1)
+FROM fresh;
+
+-- name: hold
+-- The fence of writes that leave their runs running: `held` has those whose epoch is right, and
+-- locks them, so that nobody takes one away before the events are in.
+WITH given AS MATERIALIZED (
+  SELECT * FROM unnest($1::uuid[], $2::int[]) AS g (id, epoch)
+), held AS MATERIALIZED (
+  SELECT r.id FROM given g JOIN runs r ON r.id = g.id
+  WHERE r.epoch = g.epoch AND r.status = 'running'
+  FOR NO KEY UPDATE OF r
+), history AS (
+  -- A number that is there already comes from the same write, whose answer was lost.
+  INSERT INTO events (run_id, seq, at, kind, path, attempt, data)
+  SELECT e.* FROM unnest(
+    $3::uuid[], $4::int[], $5::bigint[], $6::text[], $7::text[], $8::int[], $9::text[]
+  ) AS e (run_id, seq, at, kind, path, attempt, data)
+  WHERE (run_id IN (SELECT id FROM held)) IS TRUE
+  ON CONFLICT DO NOTHING
+)
+SELECT array_agg(id::text) FROM held;
+
+-- name: settle
+-- The fence and the runs' new status in one: no row changes for a stale worker.
+WITH given AS MATERIALIZED (
+  SELECT * FROM unnest(
+    $1::uuid[], $2::int[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[]
+  ) AS g (id, epoch, status, due_at, finished_at, error_type, error_path, dead_letter)
+), settled AS (
+  UPDATE runs r SET status = g.status, worker = NULL, due_at = g.due_at,
+                    finished_at = g.finished_at, error_type = g.error_type,
+                    error_path = g.error_path, dead_letter = g.dead_letter
+  FROM given g WHERE r.id = g.id AND r.epoch = g.epoch AND r.status = 'running'
+  RETURNING r.id, r.status
+), history AS (
+  -- A number that is there already comes from the same write, whose answer was lost.
+  INSERT INTO events (run_id, seq, at, kind, path, attempt, data)
+  SELECT e.* FROM unnest(
+    $9::uuid[], $10::int[], $11::bigint[], $12::text[], $13::text[], $14::int[], $15::text[]
+  ) AS e (run_id, seq, at, kind, path, attempt, data)
+  WHERE (run_id IN (SELECT id FROM settled)) IS TRUE
+  ON CONFLICT DO NOTHING
+)
+SELECT array_agg(id::text),
+       (SELECT pg_notify('minizaps', 'ready') FROM settled WHERE status = 'queued' LIMIT 1)
+FROM settled;
+
+-- name: queued_projects
+-- Each project that has ready runs, by hops over the index.
+WITH RECURSIVE project (id) AS (
+  (SELECT project FROM runs WHERE status = 'queued' ORDER BY project LIMIT 1)
+  UNION ALL
+  SELECT (SELECT r.project FROM runs r WHERE r.status = 'queued' AND r.project > project.id
+          ORDER BY r.project LIMIT 1)
+  FROM project WHERE project.id IS NOT NULL
+)
+SELECT id FROM project WHERE id IS NOT NULL;
+
+-- name: claim
+-- The projects take turns; what another worker is claiming at this moment is passed over.
+WITH turn AS (
+  SELECT * FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS t (project, allowed, place)
+), chosen AS MATERIALIZED (
+  SELECT q.id FROM turn t CROSS JOIN LATERAL (
+    SELECT id FROM runs
+    WHERE status = 'queued' AND project = t.project AND due_at <= $4
+    ORDER BY priority DESC, due_at LIMIT t.allowed FOR UPDATE SKIP LOCKED
+  ) q
+  ORDER BY t.place LIMIT $3
+), claimed AS (
+  UPDATE runs r SET status = 'running', epoch = epoch + 1, worker = $5, due_at = NULL,
+                    started_at = coalesce(started_at, $6)
+  FROM chosen WHERE r.id = chosen.id
+  RETURNING r.*
+), history AS (
+  INSERT INTO events (run_id, seq, at, kind, data)
+  SELECT id, (SELECT max(seq) + 1 FROM events WHERE run_id = claimed.id), $6, 'claim',
+         format('{"worker":"%s","epoch":%s}', $5, epoch)
+  FROM claimed
+)
+SELECT {own_columns} FROM claimed;
+
+-- name: claim_known
+-- As `claim`, of these runs alone.
+WITH chosen AS MATERIALIZED (
+  SELECT id FROM runs
+  WHERE id = ANY($1::uuid[]) AND status = 'queued' AND project <> ALL($2::text[])
+  FOR UPDATE SKIP LOCKED
+), claimed AS (
+  UPDATE runs r SET status = 'running', epoch = epoch + 1, worker = $3, due_at = NULL,
+                    started_at = coalesce(started_at, $4)
+  FROM chosen WHERE r.id = chosen.id
+  RETURNING r.*
+), history AS (
+  INSERT INTO events (run_id, seq, at, kind, data)
+  SELECT id, (SELECT max(seq) + 1 FROM events WHERE run_id = claimed.id), $4, 'claim',
+         format('{"worker":"%s","epoch":%s}', $3, epoch)
+  FROM claimed
+)
+SELECT {own_columns} FROM claimed;
+
+-- name: histories
+SELECT run_id::text, seq, at, kind, path, attempt, data FROM events
+WHERE run_id = ANY($1::uuid[]) ORDER BY run_id, seq;
+
+-- name: wake
+WITH due AS MATERIALIZED (
+  SELECT id FROM runs WHERE status = 'waiting' AND due_at <= $1 ORDER BY due_at LIMIT $2
+  FOR UPDATE SKIP LOCKED
+), woken AS (
+  UPDATE runs r SET status = 'queued', due_at = $1 FROM due WHERE r.id = due.id RETURNING r.id
+), history AS (
+  INSERT INTO events (run_id, seq, at, kind)
+  SELECT id, (SELECT max(seq) + 1 FROM events WHERE run_id = woken.id), $1, 'wake' FROM woken
+)
+SELECT array_agg(id::text), (SELECT pg_notify('minizaps', 'ready') FROM woken LIMIT 1) FROM woken;
+
+-- name: next_due
+SELECT min(due_at) FROM runs WHERE status = 'waiting';
+
+-- name: left_behind
+-- Runs of others than this worker, who are dead: each holder is looked up once.
+WITH RECURSIVE holder (id) AS (
+  (SELECT worker FROM runs WHERE status = 'running' ORDER BY worker LIMIT 1)
+  UNION ALL
+  SELECT (SELECT r.worker FROM runs r WHERE r.status = 'running' AND r.worker > holder.id
+          ORDER BY r.worker LIMIT 1)
+  FROM holder WHERE holder.id IS NOT NULL
+)
+SELECT r.id::text, r.epoch FROM holder JOIN runs r ON r.worker = holder.id AND r.status = 'running'
+WHERE holder.id <> $1 AND NOT EXISTS (SELECT FROM workers w WHERE w.id = holder.id) LIMIT $2;
+
+-- name: rescue
+WITH lost AS MATERIALIZED (
+  SELECT * FROM unnest($2::uuid[], $3::int[]) AS l (id, epoch)
+), rescued AS (
+  UPDATE runs r SET status = 'queued', worker = NULL, due_at = $1
+  FROM lost l WHERE r.id = l.id AND r.epoch = l.epoch AND r.status = 'running'
+  RETURNING r.id
+), history AS (
+  INSERT INTO events (run_id, seq, at, kind)
+  SELECT id, (SELECT max(seq) + 1 FROM events WHERE run_id = rescued.id), $1, 'rescue' FROM rescued
+)
+SELECT array_agg(id::text), (SELECT pg_notify('minizaps', 'ready') FROM rescued LIMIT 1)
+FROM rescued;
+
+-- name: cancel
+WITH cancelled AS (
+  UPDATE runs SET status = 'cancelled', worker = NULL, due_at = NULL, finished_at = $3
+  WHERE id = as_run_id($1) AND project = $2 AND status IN ('queued', 'running', 'waiting')
+  RETURNING id
+), history AS (
+  INSERT INTO events (run_id, seq, at, kind, data)
+  SELECT id, (SELECT max(seq) + 1 FROM events WHERE run_id = cancelled.id), $3, 'cancel', $4
+  FROM cancelled
+)
+SELECT array_agg(id::text), (SELECT pg_notify('minizaps', 'cancelled ' || id) FROM cancelled)
+FROM cancelled;
+
+-- name: replay
+WITH replayed AS (
+  UPDATE runs SET dead_letter = CASE dead_letter WHEN 'open' THEN 'replayed' ELSE dead_letter END
+  WHERE id = $1 AND project = $2 AND status IN ('succeeded', 'failed', 'cancelled')
+    AND (dead_letter = 'open' OR NOT $5)
+  RETURNING id
+), history AS (
+  INSERT INTO events (run_id, seq, at, kind, data)
+  SELECT id, (SELECT max(seq) + 1 FROM events WHERE run_id = replayed.id), $3, 'replay', $4
+  FROM replayed
+)
+SELECT array_agg(id::text) FROM replayed;
+
+-- name: discard
+WITH discarded AS (
+  UPDATE runs SET dead_letter = 'discarded'
+  WHERE id = as_run_id($1) AND project = $2 AND dead_letter = 'open'
+  RETURNING id
+), history AS (
+  INSERT INTO events (run_id, seq, at, kind, data)
+  SELECT id, (SELECT max(seq) + 1 FROM events WHERE run_id = discarded.id), $3, 'discard', $4
+  FROM discarded
+)
+SELECT array_agg(id::text) FROM discarded;
+
+-- name: held
+-- The runs that this worker still holds, with their epochs.
+SELECT id::text, epoch FROM runs WHERE status = 'running' AND worker = $1;
+
+-- name: status
+SELECT status FROM runs WHERE id = as_run_id($1) AND project = $2;
+
+-- name: probe
+INSERT INTO probe (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at;
+
+-- name: recall
+SELECT run_id::text, body_hash FROM idempotency WHERE scope = $1 AND key = $2;
+
+-- name: forget
+WITH forgotten AS (
+  DELETE FROM idempotency WHERE (scope, key) IN
+    (SELECT scope, key FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2
+     FOR UPDATE SKIP LOCKED)
+  RETURNING 1
+)
+SELECT count(*) FROM forgotten;
+
+-- name: prune
+WITH expired AS MATERIALIZED (
+  SELECT id FROM runs WHERE id < $1 AND finished_at < $2 AND dead_letter IS DISTINCT FROM 'open'
+  ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
+), history AS (
+  DELETE FROM events USING expired WHERE events.run_id = expired.id
+), pruned AS (
+  DELETE FROM runs USING expired WHERE runs.id = expired.id RETURNING 1
+)
+SELECT count(*) FROM pruned;
+
+-- name: prune_dead_letters
+WITH expired AS MATERIALIZED (
+  SELECT id FROM runs WHERE id < $1 AND finished_at < $2 AND dead_letter = 'open'
+  ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
+), history AS (
+  DELETE FROM events USING expired WHERE events.run_id = expired.id
+), pruned AS (
+  DELETE FROM runs USING expired WHERE runs.id = expired.id RETURNING 1
+)
+SELECT count(*) FROM pruned;
+
+-- name: register_worker
+INSERT INTO workers (id, started_at, seen_at) VALUES ($1, $2, $2)
+ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
+RETURNING number;
+
+-- name: beat
+-- A worker is alive; no row comes back for one that was found dead.
+UPDATE workers SET seen_at = $2 WHERE id = $1 RETURNING number;
+
+-- name: lock
+-- Held until the session ends, which the others see at once.
+SELECT pg_try_advisory_lock($1, $2);
+
+-- name: clock
+SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+
+-- name: resign
+DELETE FROM workers WHERE id = $1;
+
+-- name: bury
+-- The workers that are dead: not seen for a lease, or not for a moment and their session is gone.
+WITH dead AS (
+  DELETE FROM workers w
+  WHERE w.id <> $1 AND (
+    w.seen_at < $2 OR w.seen_at < $3 AND NOT EXISTS (
+      SELECT FROM pg_locks l
+      WHERE l.locktype = 'advisory' AND l.granted
+        AND l.classid = $4::int::oid AND l.objid = w.number::oid AND l.objsubid = 2
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    )
+  )
+  RETURNING w.id
+)
+SELECT count(*) FROM dead;
+
+-- name: run
+SELECT {run_columns} FROM runs r LEFT JOIN workflows w ON w.id = r.workflow_id
+WHERE r.id = as_run_id($1);
+
+-- name: runs
+SELECT {run_columns} FROM runs r LEFT JOIN workflows w ON w.id = r.workflow_id
+
+-- name: events
+SELECT seq, at, kind, path, attempt, data FROM events WHERE run_id = $1
+  AND seq > $2::bigint ORDER BY seq LIMIT $3;
+
+-- name: failures
+SELECT run_id::text, data FROM events WHERE run_id = ANY($1::uuid[]) AND kind = 'fail';
+
+-- name: ends
+SELECT seq, at, kind, path, attempt, data FROM events
+WHERE run_id = $1 AND (seq = 1 OR kind IN ('succeed', 'fail')) ORDER BY seq;
+
+-- name: live_counts
+SELECT 'queued', count(*), min(due_at) FROM runs WHERE status = 'queued'
+UNION ALL SELECT 'running', count(*), min(due_at) FROM runs WHERE status = 'running'
+UNION ALL SELECT 'waiting', count(*), min(due_at) FROM runs WHERE status = 'waiting';
+
+-- name: open_dead_letters
+SELECT count(*) FROM runs WHERE dead_letter = 'open';
+
+-- name: insert_workflow
+INSERT INTO workflows (id, project, name, version, active, created_at, updated_at)
+VALUES ($1, $2, $3, 1, $4::int, $5, $5);
+
+-- name: insert_version
+INSERT INTO versions (workflow_id, version, definition, created_at, created_by)
+VALUES ($1, $2, $3, $4, $5);
+
+-- name: revise_workflow
+UPDATE workflows SET name = $1, version = $2, updated_at = $3 WHERE id = $4;
+
+-- name: latest_version
+SELECT max(version) FROM versions WHERE workflow_id = $1;
+
+-- name: absent_triggers
+UPDATE triggers SET present = 0 WHERE workflow_id = $1;
+
+-- name: upsert_trigger
+INSERT INTO triggers (workflow_id, id, type, token, present) VALUES ($1, $2, $3, $4, 1)
+ON CONFLICT (workflow_id, id) DO UPDATE SET type = excluded.type, present = 1,
+  token = coalesce(triggers.token, excluded.token);
+
+-- name: activate
+UPDATE workflows SET active = $1::int, updated_at = $2 WHERE id = $3;
+
+-- name: delete_workflow
+UPDATE workflows SET active = 0, deleted_at = $1 WHERE id = $2;
+
+-- name: workflow
+SELECT id, project, name, version, active, created_at, updated_at FROM workflows
+WHERE id = $1 AND project = $2 AND deleted_at IS NULL;
+
+-- name: workflow_called
+-- By id or by name.
+SELECT id, project, name, version, active, created_at, updated_at FROM workflows
+WHERE project = $2 AND deleted_at IS NULL AND (id = $1 OR name = $1) ORDER BY id = $1 DESC LIMIT 1;
+
+-- name: workflows
+SELECT id, project, name, version, active, created_at, updated_at FROM workflows
+WHERE project = $1 AND id < $2 AND deleted_at IS NULL ORDER BY id DESC LIMIT $3;
+
+-- name: any_workflow
+SELECT 1 FROM workflows LIMIT 1;
+
+-- name: workflow_named
+SELECT id FROM workflows WHERE project = $1 AND name = $2 AND deleted_at IS NULL;
+
+-- name: version
+SELECT workflow_id, version, definition, created_at, created_by FROM versions
+WHERE workflow_id = $1 AND version = $2::bigint;
+
+-- name: versions
+SELECT workflow_id, version, definition, created_at, created_by FROM versions
+WHERE workflow_id = $1 AND version < $2::bigint ORDER BY version DESC LIMIT $3;
+
+-- name: triggers
+SELECT id, type, token FROM triggers WHERE workflow_id = $1 AND present = 1 ORDER BY place;
+
+-- name: hook
+SELECT w.project, w.id, w.version, t.id FROM triggers t JOIN workflows w ON w.id = t.workflow_id
+WHERE t.token = $1 AND t.present = 1 AND w.active = 1 AND w.deleted_at IS NULL;
+
+-- name: insert_project
+INSERT INTO projects (id, name, created_at) VALUES ($1, $2, $3);
+
+-- name: projects
+SELECT id, name, created_at FROM projects WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: project
+SELECT id FROM projects WHERE id = $1;
+
+-- name: project_named
+SELECT id FROM projects WHERE name = $1;
+
+-- name: project_in_use
+SELECT EXISTS (SELECT 1 FROM workflows WHERE project = $1 AND deleted_at IS NULL)
+    OR EXISTS (SELECT 1 FROM runs WHERE project = $1);
+
+-- name: delete_project
+DELETE FROM projects WHERE id = $1;
+
+-- name: delete_versions_of
+DELETE FROM versions WHERE workflow_id IN (SELECT id FROM workflows WHERE project = $1);
+
+-- name: delete_triggers_of
+DELETE FROM triggers WHERE workflow_id IN (SELECT id FROM workflows WHERE project = $1);
+
+-- name: delete_workflows_of
+DELETE FROM workflows WHERE project = $1;
+
+-- name: delete_keys_of
+DELETE FROM keys WHERE project = $1;
+
+-- name: insert_key
+INSERT INTO keys (id, project, name, role, prefix, hash, created_at, created_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: key_by_prefix
+SELECT id, project, name, role, prefix, hash, created_at, created_by FROM keys WHERE prefix = $1;
+
+-- name: keys
+SELECT id, project, name, role, prefix, hash, created_at, created_by FROM keys
+WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3;
+
+-- name: delete_key
+DELETE FROM keys WHERE id = $1 AND project = $2;
+
+-- name: key
+SELECT role FROM keys WHERE id = $1 AND project = $2;
+
+-- name: other_admins
+SELECT count(*) FROM keys WHERE project = $1 AND role = 'admin' AND id <> $2;
+
+-- name: admins
+SELECT count(*) FROM keys WHERE project = $1 AND role = 'admin';
+
+-- name: insert_audit
+INSERT INTO audit (id, at, project, actor, action, target, detail)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: audit
+SELECT id, at, actor, action, target, detail FROM audit WHERE project = $1 AND id < $2
+ORDER BY id DESC LIMIT $3;
