@@ -137,4 +137,11 @@ class Definition(Model):
     timeout: Timeout | None = Field(
         default=None, description="How long a run may take, waits included."
     )
+    priority: int = Field(
+        default=0,
+        ge=-100,
+        le=100,
+        description="Of the project's runs that wait for a free worker, those of the highest "
+        "priority go first.",
+    )
     steps: list[Step] = Field(min_length=1, description="The steps, in their order.")

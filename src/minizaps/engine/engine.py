@@ -142,6 +142,7 @@ class WorkflowEngine:
             closing=closing,
             results=results,
             by=by,
+            priority=plan.priority,
         )
 
     async def execution(

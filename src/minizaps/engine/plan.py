@@ -81,6 +81,7 @@ class Plan:
     name: str
     steps: tuple[PlannedStep, ...]
     timeout: float | None
+    priority: int
     input_check: InputCheck | None
     reads_clock: bool
 
@@ -108,6 +109,7 @@ def make_plan(
         name=model.name,
         steps=_plan_steps(model.steps, "", None, connectors),
         timeout=model.timeout,
+        priority=model.priority,
         input_check=None if model.input_schema is None else compile_schema(model.input_schema),
         reads_clock=b"now" in orjson.dumps(definition),
     )

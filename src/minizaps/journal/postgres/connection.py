@@ -40,6 +40,16 @@ UNAVAILABLE = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidAuthorizationSpecificationError,
 )
+# The connection ended under the statement: a new one may do.
+CUT = (
+    ConnectionResetError,
+    BrokenPipeError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 # Another transaction was in the way: the same statement again finds the way free.
 REPEATABLE = (
     asyncpg.SerializationError,

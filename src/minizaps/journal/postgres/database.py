@@ -14,6 +14,7 @@ from minizaps.journal.database import Row, Transaction
 from minizaps.journal.membership import Membership, Told
 from minizaps.journal.postgres.clock import DatabaseClock
 from minizaps.journal.postgres.connection import (
+    CUT,
     PATIENCE,
     REPEATABLE,
     SESSION,
@@ -109,7 +110,7 @@ class PostgresDatabase:
             except asyncpg.CharacterNotInRepertoireError:
                 return []  # no text that is kept holds U+0000
             except UNAVAILABLE as error:
-                if lost or not isinstance(error, asyncpg.PostgresConnectionError):
+                if lost or not isinstance(error, CUT):
                     raise unavailable(error) from error
                 lost = True
         raise JournalUnavailable("the database is too busy with the same rows")

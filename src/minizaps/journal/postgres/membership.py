@@ -21,7 +21,7 @@ logger = logging.getLogger("minizaps.worker")
 LEASE = 15_000  # milliseconds
 UNSEEN = 3_000  # milliseconds
 SETTLED = 1.0  # seconds that a session lasts before it judges others: they may just be coming back
-BEAT_PATIENCE = 3.0  # seconds
+PATIENCE = 2.0  # seconds for an answer
 CHANNEL = "minizaps"
 
 
@@ -81,23 +81,20 @@ class Session:
             logger.info("not signed off: %s", error)
 
     async def _ask(self, query: str, *values: object) -> Any:
-        async with self._turn:
-            if self._lost:
-                await self._open()
-            try:
-                return await self._db.fetchval(self._q[query], *values, timeout=BEAT_PATIENCE)
-            except UNAVAILABLE as error:
-                raise unavailable(error) from error
+        try:
+            async with asyncio.timeout(PATIENCE), self._turn:
+                if self._lost:
+                    await self._open()
+                return await self._db.fetchval(self._q[query], *values)
+        except UNAVAILABLE as error:
+            raise unavailable(error) from error
 
     async def _open(self) -> None:
         # A heartbeat that a crash of the server loses is as good as one that never came.
         self._db = await connect(self._url, synchronous_commit="off")
         self._since = time.monotonic()
         self._locked = False
-        try:
-            await self._db.add_listener(CHANNEL, self._listen)
-        except UNAVAILABLE as error:
-            raise unavailable(error) from error
+        await self._db.add_listener(CHANNEL, self._listen)
         self._told.runs_ready()  # what was said in between was not heard
 
     def _listen(self, _: object, __: int, ___: str, message: str) -> None:
