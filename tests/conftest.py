@@ -6,7 +6,11 @@ import pytest
 
 from tests.servers.missing import tell_missing
 
-pytest_plugins = ["tests.databases", "tests.servers.postgres_fixtures"]
+pytest_plugins = [
+    "tests.databases",
+    "tests.servers.postgres_fixtures",
+    "tests.servers.broker_fixtures",
+]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
