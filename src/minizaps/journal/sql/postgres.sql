@@ -1,3 +1,6 @@
+-- A statement that finds its runs by their ids asks `(status = ...) IS TRUE`, which no index serves:
+-- else its plan, made while the table was small, could be a walk over all runs of that status.
+
 -- name: start
 -- New runs with their first events, queued, or running where a worker takes them at once. A run
 -- whose idempotency key is known is left out; the others' ids come back.
@@ -43,7 +46,7 @@ WITH given AS MATERIALIZED (
   SELECT * FROM unnest($1::uuid[], $2::int[]) AS g (id, epoch)
 ), held AS MATERIALIZED (
   SELECT r.id FROM given g JOIN runs r ON r.id = g.id
-  WHERE r.epoch = g.epoch AND r.status = 'running'
+  WHERE r.epoch = g.epoch AND (r.status = 'running') IS TRUE
   FOR NO KEY UPDATE OF r
 ), history AS (
   -- A number that is there already comes from the same write, whose answer was lost.
@@ -66,7 +69,7 @@ WITH given AS MATERIALIZED (
   UPDATE runs r SET status = g.status, worker = NULL, due_at = g.due_at,
                     finished_at = g.finished_at, error_type = g.error_type,
                     error_path = g.error_path, dead_letter = g.dead_letter
-  FROM given g WHERE r.id = g.id AND r.epoch = g.epoch AND r.status = 'running'
+  FROM given g WHERE r.id = g.id AND r.epoch = g.epoch AND (r.status = 'running') IS TRUE
   RETURNING r.id, r.status
 ), history AS (
   -- A number that is there already comes from the same write, whose answer was lost.
@@ -84,9 +87,11 @@ FROM settled;
 -- name: queued_projects
 -- Each project that has ready runs, by hops over the index.
 WITH RECURSIVE project (id) AS (
-  (SELECT project FROM runs WHERE status = 'queued' ORDER BY project LIMIT 1)
+  (SELECT project FROM runs WHERE status = 'queued' AND due_at IS NOT NULL
+   ORDER BY project LIMIT 1)
   UNION ALL
-  SELECT (SELECT r.project FROM runs r WHERE r.status = 'queued' AND r.project > project.id
+  SELECT (SELECT r.project FROM runs r
+          WHERE r.status = 'queued' AND r.due_at IS NOT NULL AND r.project > project.id
           ORDER BY r.project LIMIT 1)
   FROM project WHERE project.id IS NOT NULL
 )
@@ -120,7 +125,7 @@ SELECT {own_columns} FROM claimed;
 -- As `claim`, of these runs alone.
 WITH chosen AS MATERIALIZED (
   SELECT id FROM runs
-  WHERE id = ANY($1::uuid[]) AND status = 'queued' AND project <> ALL($2::text[])
+  WHERE id = ANY($1::uuid[]) AND (status = 'queued') IS TRUE AND project <> ALL($2::text[])
   FOR UPDATE SKIP LOCKED
 ), claimed AS (
   UPDATE runs r SET status = 'running', epoch = epoch + 1, worker = $3, due_at = NULL,
@@ -152,12 +157,12 @@ WITH due AS MATERIALIZED (
 SELECT array_agg(id::text), (SELECT pg_notify('minizaps', 'ready') FROM woken LIMIT 1) FROM woken;
 
 -- name: next_due
-SELECT min(due_at) FROM runs WHERE status = 'waiting';
+SELECT min(due_at) FROM runs WHERE status = 'waiting' AND due_at IS NOT NULL;
 
 -- name: left_behind
 -- Runs of others than this worker, who are dead: each holder is looked up once.
 WITH RECURSIVE holder (id) AS (
-  (SELECT worker FROM runs WHERE status = 'running' ORDER BY worker LIMIT 1)
+  (SELECT worker FROM runs WHERE status = 'running' AND worker IS NOT NULL ORDER BY worker LIMIT 1)
   UNION ALL
   SELECT (SELECT r.worker FROM runs r WHERE r.status = 'running' AND r.worker > holder.id
           ORDER BY r.worker LIMIT 1)
@@ -171,7 +176,7 @@ WITH lost AS MATERIALIZED (
   SELECT * FROM unnest($2::uuid[], $3::int[]) AS l (id, epoch)
 ), rescued AS (
   UPDATE runs r SET status = 'queued', worker = NULL, due_at = $1
-  FROM lost l WHERE r.id = l.id AND r.epoch = l.epoch AND r.status = 'running'
+  FROM lost l WHERE r.id = l.id AND r.epoch = l.epoch AND (r.status = 'running') IS TRUE
   RETURNING r.id
 ), history AS (
   INSERT INTO events (run_id, seq, at, kind)
@@ -316,9 +321,12 @@ SELECT seq, at, kind, path, attempt, data FROM events
 WHERE run_id = $1 AND (seq = 1 OR kind IN ('succeed', 'fail')) ORDER BY seq;
 
 -- name: live_counts
-SELECT 'queued', count(*), min(due_at) FROM runs WHERE status = 'queued'
-UNION ALL SELECT 'running', count(*), min(due_at) FROM runs WHERE status = 'running'
-UNION ALL SELECT 'waiting', count(*), min(due_at) FROM runs WHERE status = 'waiting';
+SELECT 'queued', count(*), min(due_at) FROM runs
+WHERE status = 'queued' AND due_at IS NOT NULL
+UNION ALL SELECT 'running', count(*), min(due_at) FROM runs
+WHERE status = 'running' AND worker IS NOT NULL
+UNION ALL SELECT 'waiting', count(*), min(due_at) FROM runs
+WHERE status = 'waiting' AND due_at IS NOT NULL;
 
 -- name: open_dead_letters
 SELECT count(*) FROM runs WHERE dead_letter = 'open';

@@ -62,9 +62,12 @@ CREATE TABLE runs (
 CREATE INDEX runs_by_project ON runs (project, id);
 CREATE INDEX runs_by_status ON runs (project, status, id);
 CREATE INDEX runs_by_workflow ON runs (workflow_id, id);
-CREATE INDEX runs_queued ON runs (project, priority DESC, due_at) WHERE status = 'queued';
-CREATE INDEX runs_waiting ON runs (due_at) WHERE status = 'waiting';
-CREATE INDEX runs_running ON runs (worker) WHERE status = 'running';
+-- Each predicate asks for more than a status, so that no statement which only checks a run's status
+-- is planned as a walk over all runs of that status.
+CREATE INDEX runs_queued ON runs (project, priority DESC, due_at)
+  WHERE status = 'queued' AND due_at IS NOT NULL;
+CREATE INDEX runs_waiting ON runs (due_at) WHERE status = 'waiting' AND due_at IS NOT NULL;
+CREATE INDEX runs_running ON runs (worker) WHERE status = 'running' AND worker IS NOT NULL;
 CREATE INDEX runs_dead ON runs (project, id) WHERE dead_letter = 'open';
 
 CREATE TABLE events (
