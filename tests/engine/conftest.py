@@ -14,6 +14,7 @@ from minizaps.connectors.base import Context
 from minizaps.definition.workflow import RetryPolicy
 from minizaps.engine.timeline import StepView, timeline
 from minizaps.journal.records import Event, Run
+from minizaps.journal.status import Status
 from minizaps.settings import Settings
 from minizaps.worker.waker import Waker
 
@@ -76,11 +77,13 @@ class Driver:
 
     async def settle(self) -> None:
         """Until nothing is driven and nothing is ready."""
-        assert self.app.worker is not None
-        while self.app.journal.backlog or self.app.worker.leases:
-            await self.app.worker.run_once()
-            await self.app.worker.settle()
-            await asyncio.sleep(0)
+        worker = self.app.worker
+        assert worker is not None
+        async with asyncio.timeout(20):
+            while {Status.QUEUED, Status.RUNNING} & (await self.app.listings.live_counts()).keys():
+                await worker.run_once()
+                await worker.settle()
+                await asyncio.sleep(0)
 
     async def advance(self, seconds: float) -> None:
         """Move the clock and let what is due go on."""

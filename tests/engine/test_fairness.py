@@ -44,9 +44,15 @@ async def test_a_run_that_computes_for_long_lets_others_have_their_turn(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(WorkflowEngine.CONNECTOR_MAP, "compute", (Compute, ProbeConfig))
-    await driver.start(await driver.define(*[{"type": "compute"} for _ in range(20)]))
+    worker = driver.app.worker
+    assert worker is not None
+    workflow_id = await driver.define(*[{"type": "compute"} for _ in range(20)])
+    async with asyncio.timeout(5):
+        while driver.app.journal.backlog:  # until there is none, a run does not start at once
+            await asyncio.sleep(0)
+    await driver.start(workflow_id)
     turns = 0
-    while driver.app.worker is not None and driver.app.worker.leases:
+    while worker.leases:
         turns += 1
         await asyncio.sleep(0)
     assert turns >= 20
