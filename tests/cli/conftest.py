@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import orjson
 import pytest
 
 from minizaps.cli.main import main
+from tests.cli.processes import Server
 
 
 class Result(NamedTuple):
@@ -63,3 +65,19 @@ def minizaps(
         return Result(int(code or 0), out, err)
 
     return run
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    servers: list[Server] = []
+
+    def start(*command: str, **settings: str) -> Server:
+        servers.append(Server(tmp_path, *command, **settings))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        if server.process.poll() is None:
+            server.stop(signal.SIGKILL)
+        elif server.process.stdout is not None:
+            server.process.stdout.close()

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import re
 import signal
 import socket
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-import httpx
 import orjson
-import pytest
+
+from tests.cli.processes import Server, client, until_ended
 
 SLOW = {
     "name": "slow",
@@ -25,80 +19,6 @@ SLOW = {
         {"type": "set", "config": {"values": {"after": "{{ before + 1 }}"}}},
     ],
 }
-
-
-class Server:
-    def __init__(self, folder: Path, **settings: str) -> None:
-        environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("MINIZAPS_")},
-            "MINIZAPS_PORT": "0",
-            **settings,
-        }
-        self.process = subprocess.Popen(
-            [Path(sys.executable).with_name("minizaps"), "serve"],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.greeting = ""
-
-    def wait(self) -> Server:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.greeting += line
-            if line.startswith("Stop with"):
-                return self
-        raise AssertionError(f"the server did not start: {self.greeting}")
-
-    @property
-    def url(self) -> str:
-        return self.greeting.split()[2]
-
-    @property
-    def key(self) -> str:
-        found = re.search(r"mz_\S+", self.greeting)
-        assert found, self.greeting
-        return found[0]
-
-    def stop(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        code = self.process.wait(20)
-        assert self.process.stdout is not None
-        self.greeting += self.process.stdout.read()
-        self.process.stdout.close()
-        return code
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    servers: list[Server] = []
-
-    def start(**settings: str) -> Server:
-        servers.append(Server(tmp_path, **settings))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        if server.process.poll() is None:
-            server.stop(signal.SIGKILL)
-        elif server.process.stdout is not None:
-            server.process.stdout.close()
-
-
-def until_ended(api: httpx.Client, run_id: str) -> dict[str, Any]:
-    for _ in range(100):
-        run: dict[str, Any] = api.get(f"/runs/{run_id}").json()
-        if run["finished_at"]:
-            return run
-        time.sleep(0.1)
-    raise AssertionError(f"the run did not end: {run}")
-
-
-def client(server: Server, key: str) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {key}"}
-    return httpx.Client(base_url=server.url + "/api/v1", headers=headers)
 
 
 def test_the_printed_curl_line_starts_the_example(serve: Callable[..., Server]) -> None:

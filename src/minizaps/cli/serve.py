@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +25,7 @@ from minizaps.api.server import create_server
 from minizaps.app import App, open_app
 from minizaps.cli.logs import configure_logs
 from minizaps.cli.tuning import tune_collector, tune_threads
-from minizaps.errors import SettingsInvalid
+from minizaps.errors import Conflict, SettingsInvalid
 from minizaps.journal.access import DEFAULT_PROJECT
 from minizaps.settings import Settings, load_settings, shown
 
@@ -99,8 +99,7 @@ async def _first_key(app: App) -> str | None:
             "key: make one first (minizaps keys create --name admin --role admin)"
         )
     secret, key = new_key(DEFAULT_PROJECT, "admin", Role.ADMIN, by="first start", clock=app.clock)
-    await app.access.create_key(key)
-    return secret
+    return secret if await app.access.create_first_admin(key) else None
 
 
 async def _first_workflow(app: App) -> None:
@@ -109,7 +108,8 @@ async def _first_workflow(app: App) -> None:
         return
     text = resources.files("minizaps.examples").joinpath("hello.json").read_text()
     definition = app.engine.check(orjson.loads(text))
-    await app.catalog.create(DEFAULT_PROJECT, definition, active=True, by="first start")
+    with suppress(Conflict):  # another process has started at the same moment
+        await app.catalog.create(DEFAULT_PROJECT, definition, active=True, by="first start")
 
 
 def _command() -> str:

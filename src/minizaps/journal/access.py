@@ -73,12 +73,11 @@ class Access:
         Raises:
             NotFound: there is no such project.
         """
-        row = (key.id, key.project, key.name, key.role, key.prefix, key.hash)
 
         async def operation(tx: Transaction) -> None:
             if await tx.value("project", key.project) is None:
                 raise NotFound(f"there is no project {key.project}")
-            await tx.execute("insert_key", *row, key.created_at, key.created_by)
+            await tx.execute("insert_key", *_row(key))
 
         await self._db.write(operation)
 
@@ -116,6 +115,17 @@ class Access:
         ((admins,),) = await self._db.rows("admins", DEFAULT_PROJECT)
         return bool(admins)
 
+    async def create_first_admin(self, key: Key) -> bool:
+        """Add the default project's first admin key; False, and nothing added, if it has one."""
+
+        async def operation(tx: Transaction) -> bool:
+            if await tx.value("admins", DEFAULT_PROJECT):
+                return False
+            await tx.execute("insert_key", *_row(key))
+            return True
+
+        return await self._db.write(operation)
+
     async def record(
         self,
         project: str,
@@ -142,3 +152,8 @@ class Access:
             AuditEntry(entry_id, at, actor, action, target, detail and orjson.loads(detail))
             for entry_id, at, actor, action, target, detail in rows
         ]
+
+
+def _row(key: Key) -> tuple[object, ...]:
+    who = (key.id, key.project, key.name, key.role)
+    return (*who, key.prefix, key.hash, key.created_at, key.created_by)
