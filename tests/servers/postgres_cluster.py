@@ -17,7 +17,7 @@ from tests.servers.postgres_binaries import reachable
 PATIENCE = 30.0
 ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}
 INITDB = ("-U", "postgres", "-E", "UTF8", "--locale=C", "-A", "trust", "--no-sync")
-HBA = "local all all trust\nhost all minizaps 127.0.0.1/32 scram-sha-256\n"
+HBA = "local all,replication all trust\nhost all minizaps 127.0.0.1/32 scram-sha-256\n"
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "fsync": "on",
@@ -28,6 +28,7 @@ SETTINGS = {
     "shared_buffers": "32MB",
     "dynamic_shared_memory_type": "mmap",  # in the folder: a kill leaves none behind
 }
+READY = ("ready", "standby")
 Mode = Literal["fast", "immediate"]
 
 
@@ -125,7 +126,7 @@ class PostgresCluster:
         deadline = time.monotonic() + PATIENCE
         while process.poll() is None and time.monotonic() < deadline:
             lines = state.read_text().splitlines() if state.exists() else []
-            if len(lines) > 7 and lines[0] == str(process.pid) and lines[7].strip() == "ready":
+            if len(lines) > 7 and lines[0] == str(process.pid) and lines[7].strip() in READY:
                 return True
             time.sleep(0.01)
         return False
