@@ -58,7 +58,7 @@ async def run_campaign(
     async with SinkProcess(folder) as sink:
         if not await server.start():
             raise Hung("the server did not come up: see launcher.log")
-        client = Client(server.url, server.key, server.database, rng)
+        client = Client([server.url], server.key, server.database, rng)
         try:
             await client.create_workflows(sink.url)
             client.start(scenario.posters, scenario.mix, scenario.cancel_share)
@@ -69,7 +69,8 @@ async def run_campaign(
             await client.close()
             await (server.stop() if server.running else server.kill("itself"))
     calls = read_calls(sink.log)
-    return Evidence(client.posts, client.cancels, calls, server.lives, read_runs(server.database))
+    runs = await read_runs(server.database)
+    return Evidence(client.posts, client.cancels, calls, server.lives, runs)
 
 
 async def _kill_often(
@@ -112,5 +113,5 @@ async def _settle(client: Client, server: Server) -> None:
     except TimeoutError:
         raise Hung(f"requests were not answered within {ANSWERED_WITHIN:g} s") from None
     patience = time.monotonic() + DRAINED_WITHIN
-    while await asyncio.to_thread(count_live, server.database) and time.monotonic() < patience:
+    while await count_live(server.database) and time.monotonic() < patience:
         await asyncio.sleep(0.1)

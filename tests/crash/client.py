@@ -6,15 +6,14 @@ import asyncio
 import json
 import random
 from collections.abc import Coroutine, Sequence
-from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 
-from minizaps.clock import SystemClock
 from minizaps.errors import MinizapsError
-from minizaps.journal.database import Database
 from minizaps.journal.journal import Journal
+from minizaps.journal.open import open_database
 
 from .evidence import Cancel, Post
 from .workflows import SPECS
@@ -24,16 +23,16 @@ AGAIN_AFTER = 0.1
 
 
 class Client:
-    """Sends requests to a server that comes and goes.
+    """Sends requests to servers that come and go, to any of them.
 
     Attributes:
         posts, cancels: what it asked for, with the answers.
     """
 
-    def __init__(self, url: str, key: str, database: Path, rng: random.Random) -> None:
+    def __init__(self, urls: Sequence[str], key: str, database: str, rng: random.Random) -> None:
         self.posts: list[Post] = []
         self.cancels: list[Cancel] = []
-        self._url = url
+        self._urls = urls
         self._database = database
         self._rng = rng
         self._tasks: set[asyncio.Task[None]] = set()
@@ -53,12 +52,12 @@ class Client:
     async def create_workflows(self, sink: str) -> None:
         """Save the workflows, and learn the URLs of their hooks."""
         for spec in SPECS.values():
-            url = f"{self._url}/api/v1/workflows"
+            url = f"{self._url()}/api/v1/workflows"
             body = spec.definition(sink)
             async with self._session.post(url, json=body, headers=self._api) as response:
                 answer = await response.json()
                 assert response.status == 201, answer
-                self._hooks[spec.name] = answer["triggers"][0]["url"]
+                self._hooks[spec.name] = urlsplit(answer["triggers"][0]["url"]).path
 
     def start(self, posters: int, mix: Sequence[str], cancel_share: float) -> None:
         """Begin to ask for runs, and to cancel a share of them."""
@@ -110,15 +109,19 @@ class Client:
         """Send a request; False if nobody took it."""
         body: dict[str, Any] = {"token": post.token, "delay": post.delay}
         if post.door == "hook":
-            url, headers = self._hooks[post.workflow], {"webhook-id": post.key or ""}
+            url = self._url() + self._hooks[post.workflow]
+            headers = {"webhook-id": post.key or ""}
         else:
-            url = f"{self._url}/api/v1/workflows/{post.workflow}/runs"
+            url = f"{self._url()}/api/v1/workflows/{post.workflow}/runs"
             headers = self._api | ({"Idempotency-Key": post.key} if post.key else {})
             body = {"input": body}
         post.sent += 1
         try:
             async with self._session.post(url, json=body, headers=headers) as response:
                 text = await response.text()
+                if response.status == 503:
+                    # It may have been written all the same: only who has a key may send it again.
+                    return post.key is None
                 if response.status != 202:
                     post.refusals.append(f"{response.status} {text[:200]}")
                 else:
@@ -138,7 +141,7 @@ class Client:
             self.cancels.append(Cancel(run_id, door))
 
     async def _cancel_by_api(self, run_id: str) -> bool:
-        url = f"{self._url}/api/v1/runs/{run_id}/cancel"
+        url = f"{self._url()}/api/v1/runs/{run_id}/cancel"
         try:
             async with self._session.post(url, headers=self._api) as response:
                 await response.read()
@@ -149,13 +152,16 @@ class Client:
     async def _cancel_beside(self, run_id: str) -> bool:
         """Cancel from another process, as the command line does without a server's address."""
         try:
-            database = await Database.open(self._database)
+            database = await open_database(self._database, connections=2)
         except MinizapsError:
             return False
         try:
-            await Journal(database, SystemClock()).cancel(run_id, "default", "the crash test")
+            await Journal(database, database.clock).cancel(run_id, "default", "the crash test")
             return True
         except MinizapsError:
             return False
         finally:
             await database.close()
+
+    def _url(self) -> str:
+        return self._rng.choice(self._urls)

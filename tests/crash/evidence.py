@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import apsw
+import asyncpg
+
+from minizaps.settings import SQLITE
 
 
 @dataclass
@@ -54,13 +59,31 @@ class Call:
 
 @dataclass
 class Life:
-    """One server process, from its start to its end; times in milliseconds."""
+    """One process, from its start to its end; times in milliseconds.
+
+    Attributes:
+        worker: the name under which it claimed runs; empty where it is not known.
+    """
 
     spawned: int
     failpoint: str | None = None
     ready: int | None = None
     ended: int = 0
     how: str = ""
+    worker: str = ""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that was done to the processes or their servers.
+
+    Attributes:
+        excuses: whether runs may be taken from workers that live.
+    """
+
+    at: int
+    what: str
+    excuses: bool = True
 
 
 @dataclass(frozen=True)
@@ -102,6 +125,7 @@ class Evidence:
     calls: list[Call]
     lives: list[Life]
     runs: dict[str, Run]
+    troubles: list[Trouble] = field(default_factory=list)
 
     def calls_by_step(self) -> dict[tuple[str, str], list[Call]]:
         """The calls of each run's step, in their order."""
@@ -116,32 +140,46 @@ def read_calls(log: Path) -> list[Call]:
     return [Call(**json.loads(line)) for line in log.read_text().splitlines()]
 
 
-def read_runs(database: Path) -> dict[str, Run]:
+async def read_runs(url: str) -> dict[str, Run]:
     """Everything that the journal says about runs, read past the program."""
-    db = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
     events: dict[str, list[Event]] = defaultdict(list)
-    try:
-        query = "SELECT run_id, seq, at, kind, path, attempt, data FROM events ORDER BY run_id, seq"
-        for run_id, seq, at, kind, path, attempt, data in db.execute(query):
-            facts = json.loads(data) if data else {}
-            events[run_id].append(Event(seq, at, kind, path, attempt, facts))
-        rows = db.execute(
-            "SELECT r.id, w.name, r.status, r.epoch, r.finished_at, r.error_type, r.dead_letter "
-            "FROM runs r JOIN workflows w ON w.id = r.workflow_id"
-        ).fetchall()
-    finally:
-        db.close()
+    query = "SELECT {run_id}, seq, at, kind, path, attempt, data FROM events ORDER BY run_id, seq"
+    for run_id, seq, at, kind, path, attempt, data in await select(url, query):
+        facts = json.loads(data) if data else {}
+        events[run_id].append(Event(seq, at, kind, path, attempt, facts))
+    rows = await select(
+        url,
+        "SELECT {id}, w.name, r.status, r.epoch, r.finished_at, r.error_type, r.dead_letter "
+        "FROM runs r JOIN workflows w ON w.id = r.workflow_id",
+    )
     # Events without a run are runs too, so that the checker sees them.
     strays = [(i, "?", "no row", 0, None, None, None) for i in events.keys() - {r[0] for r in rows}]
     return {row[0]: Run(*row, tuple(events.get(row[0], ()))) for row in [*rows, *strays]}
 
 
-def count_live(database: Path) -> int:
+async def count_live(url: str) -> int:
     """How many runs have not ended."""
-    db = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
-    db.set_busy_timeout(5000)
+    query = "SELECT count(*) FROM runs WHERE status IN ('queued', 'running', 'waiting')"
+    ((count,),) = await select(url, query)
+    return int(count)
+
+
+async def select(url: str, query: str) -> list[Sequence[Any]]:
+    """The rows of a query on a database of the installation, whichever it is."""
+    if url.startswith(SQLITE):
+        return await asyncio.to_thread(_select_from_file, url.removeprefix(SQLITE), query)
+    db = await asyncpg.connect(url)
     try:
-        query = "SELECT count(*) FROM runs WHERE status IN ('queued', 'running', 'waiting')"
-        return int(db.execute(query).get)
+        rows = await db.fetch(query.format(run_id="run_id::text", id="r.id::text"))
+        return [tuple(row) for row in rows]
+    finally:
+        await db.close()
+
+
+def _select_from_file(path: str, query: str) -> list[Sequence[Any]]:
+    db = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        db.set_busy_timeout(5000)
+        return list(db.execute(query.format(run_id="run_id", id="r.id")))
     finally:
         db.close()

@@ -1,4 +1,4 @@
-"""Starts `minizaps serve` with one more connector and, if asked, with a promise broken."""
+"""Starts `minizaps` with one more connector and, if asked, with a promise broken."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class ChargeConnector(BaseConnector[ChargeConfig]):
 
 if __name__ == "__main__":
     WorkflowEngine.CONNECTOR_MAP["charge"] = (ChargeConnector, ChargeConfig)
-    for name in sys.argv[1:]:
+    command, *sabotages = sys.argv[1:]
+    for name in sabotages:
         SABOTAGES[name]()
-    sys.argv = ["minizaps", "serve"]
+    sys.argv = ["minizaps", *command.split()]
     main()

@@ -3,67 +3,60 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
-
-import apsw
 
 from minizaps.engine import execution
 from minizaps.engine.attempt import Outcome, make_attempt
-from minizaps.journal import database
-from minizaps.journal.journal import Journal
-from minizaps.journal.writer import Writer
+from minizaps.journal import queries
+from minizaps.journal.postgres import database as postgres
+from minizaps.journal.postgres.transitions import PostgresTransitions
+from minizaps.journal.sqlite import database as sqlite
+from minizaps.journal.sqlite.transitions import SqliteTransitions
+from minizaps.journal.transitions import Start
 
 AHEAD = 0.2  # seconds between the early answer and the commit
 
-Operation = Callable[[apsw.Connection], Any]
-
-FENCE = "epoch = ? AND status = 'running'"
+FENCES = {
+    "sqlite": ("epoch = ? AND status = 'running'", "? IS NOT NULL"),
+    "postgres": ("r.epoch = g.epoch AND (r.status = 'running') IS TRUE", "g.epoch IS NOT NULL"),
+}
 
 
 def without_fence() -> None:
     """A worker's writes are taken whatever became of its lease."""
-    load = database.load_queries
 
     def unfenced(name: str) -> dict[str, str]:
-        queries = load(name)
+        loaded = queries.load_queries(name)
+        fence, gap = FENCES[name]
         for fenced in ("hold", "settle"):
-            assert FENCE in queries[fenced]
-            queries[fenced] = queries[fenced].replace(FENCE, "? IS NOT NULL")
-        return queries
+            assert fence in loaded[fenced]
+            loaded[fenced] = loaded[fenced].replace(fence, gap)
+        return loaded
 
-    database.load_queries = unfenced
+    sqlite.load_queries = unfenced
+    postgres.load_queries = unfenced
 
 
 def answer_before_commit() -> None:
     """A run is said to have started first, and written down afterwards."""
-    write = Writer.write
     late: set[asyncio.Task[None]] = set()
 
-    async def write_later(writer: Writer, operation: Operation) -> None:
-        await asyncio.sleep(AHEAD)
-        await write(writer, operation)
+    def hasten(kind: type[SqliteTransitions | PostgresTransitions]) -> None:
+        start = kind.start
 
-    async def hasty(self: Writer, operation: Operation) -> Any:
-        if not operation.__qualname__.startswith(Journal.start.__qualname__):
-            return await write(self, operation)
-        result = await write(self, lambda db: _rehearse(db, operation))
-        task = asyncio.create_task(write_later(self, operation))
-        late.add(task)
-        task.add_done_callback(late.discard)
-        return result
+        async def write_later(self: Any, new: Start) -> None:
+            await asyncio.sleep(AHEAD)
+            await start(self, new)
 
-    Writer.write = hasty  # type: ignore[method-assign]
+        async def hasty(self: Any, new: Start) -> None:
+            task = asyncio.create_task(write_later(self, new))
+            late.add(task)
+            task.add_done_callback(late.discard)
 
+        kind.start = hasty  # type: ignore[method-assign, assignment]
 
-def _rehearse(db: apsw.Connection, operation: Operation) -> Any:
-    """The result that an operation will have; it is undone."""
-    db.execute("SAVEPOINT rehearsal")
-    try:
-        return operation(db)
-    finally:
-        db.execute("ROLLBACK TO rehearsal")
-        db.execute("RELEASE rehearsal")
+    hasten(SqliteTransitions)
+    hasten(PostgresTransitions)
 
 
 def without_attempt_record() -> None:

@@ -13,6 +13,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from minizaps.settings import SQLITE
+
 from .evidence import Life
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,20 +62,33 @@ def _clean_environment() -> dict[str, str]:
 
 
 class Server:
-    """The server, over all its lives.
+    """A process of the program, over all its lives.
 
     Attributes:
+        database: the URL of its database.
         key: the admin key that its first start has shown.
     """
 
-    def __init__(self, folder: Path, sabotage: str | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        sabotage: str | None = None,
+        command: str = "serve",
+        **settings: str,
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.database = folder / "data" / "minizaps.db"
         self.lives: list[Life] = []
         self.key = ""
-        self._arguments = [sabotage] if sabotage else []
+        self._settings = {
+            "MINIZAPS_DATA_DIR": str(folder / "data"),
+            "MINIZAPS_PORT": str(self.port),
+            "MINIZAPS_DATABASE_URL": f"{SQLITE}{folder / 'data' / 'minizaps.db'}",
+            **settings,
+        }
+        self.database = self._settings["MINIZAPS_DATABASE_URL"]
+        self._arguments = [command, *([sabotage] if sabotage else [])]
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -95,7 +110,7 @@ class Server:
         Raises:
             Hung: it neither came up nor died.
         """
-        env = {"MINIZAPS_DATA_DIR": str(self.folder / "data"), "MINIZAPS_PORT": str(self.port)}
+        env = dict(self._settings)
         if failpoint is not None:
             env["MINIZAPS_FAILPOINT"] = failpoint
         self.lives.append(Life(now(), failpoint))
@@ -111,7 +126,9 @@ class Server:
                     line = raw.decode().strip()
                     if re.fullmatch(r"mz_[\w-]+", line):
                         self.key = line
-                    if line.startswith("Stop with"):
+                    if name := re.match(r"Mini-Zaps worker (\S+)", line):
+                        self.lives[-1].worker = name[1]
+                    if "Stop with" in line:
                         self.lives[-1].ready = now()
                         return True
         except TimeoutError:
@@ -164,6 +181,10 @@ class Server:
         if self._process.returncode == -signal.SIGTERM and wanted == "SIGTERM":
             return "SIGTERM at its start"  # before it listens to signals
         return wanted if self._process.returncode == code else f"code {self._process.returncode}"
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, such as SIGSTOP."""
+        self._send(number)
 
     def _send(self, number: signal.Signals) -> None:
         # Not by the process's own method: it may reap a process that the event loop waits for.
