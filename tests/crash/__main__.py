@@ -1,4 +1,9 @@
-"""`python -m tests.crash --seed N [--kills N] [--minutes M] [--sabotage NAME]`."""
+"""The crash campaigns.
+
+On SQLite: `python -m tests.crash --seed N [--kills N] [--minutes M] [--sabotage NAME]`.
+On Postgres: `python -m tests.crash --seed N --troubles kill,postgres,... [--times N]
+[--broker rabbitmq|redis] [--sabotage NAME]`.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +13,23 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
+
+from tests.servers.rabbitmq import RabbitMQServer
+from tests.servers.redis import RedisServer
 
 from .campaign import Scenario, run_campaign
 from .checker import check
 from .evidence import Evidence
 from .figures import figures
+from .fleet_campaign import FleetScenario, run_fleet
 from .sabotage import SABOTAGES
 from .server import Hung
+from .troubles import TROUBLES
 
 SHOWN = 300
+BROKERS = {"rabbitmq": RabbitMQServer, "redis": RedisServer}
 
 
 def main() -> int:
@@ -27,13 +39,20 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--minutes", type=float, default=None, help="stop killing after this")
     parser.add_argument("--sabotage", choices=SABOTAGES, help="break a promise, to see red")
+    parser.add_argument("--troubles", help=f"on Postgres: some of {', '.join(TROUBLES)}")
+    parser.add_argument("--times", type=int, default=100, help="how many of the troubles")
+    parser.add_argument("--broker", choices=BROKERS)
     chosen = parser.parse_args()
+    if unknown := set((chosen.troubles or "kill").split(",")) - TROUBLES.keys():
+        parser.error(f"no such trouble: {', '.join(unknown)}")
     scenario = Scenario(chosen.seed, chosen.kills, chosen.minutes, chosen.sabotage)
     print(f"seed {scenario.seed}")
     folder = Path(tempfile.mkdtemp(prefix="minizaps-crash-"))
     started = time.monotonic()
     try:
-        evidence = asyncio.run(_run(scenario, folder))
+        evidence = asyncio.run(
+            _run_fleet(chosen, folder) if chosen.troubles else _run(scenario, folder)
+        )
     except (Hung, TimeoutError) as error:
         why = str(error) or "the campaign did not end in time"
         print(f"FAIL (seed {scenario.seed}): {why}\nlogs and data: {folder}")
@@ -58,6 +77,14 @@ def main() -> int:
 async def _run(scenario: Scenario, folder: Path) -> Evidence:
     async with asyncio.timeout(180 + 30 * scenario.kills):
         return await run_campaign(scenario, folder, _say)
+
+
+async def _run_fleet(chosen: argparse.Namespace, folder: Path) -> Evidence:
+    troubles = tuple(chosen.troubles.split(","))
+    scenario = FleetScenario(chosen.seed, troubles, chosen.times, chosen.sabotage)
+    with BROKERS[chosen.broker]() if chosen.broker else nullcontext() as broker:
+        async with asyncio.timeout(300 + 30 * scenario.times):
+            return await run_fleet(scenario, folder, broker, _say)
 
 
 def _say(line: str) -> None:

@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .evidence import Evidence, Life, Post, Run
+from .evidence import CLOCKS_APART, Event, Evidence, Post, Run
 from .rules_effects import check_effects
 from .rules_history import check_history
 from .workflows import SPECS
+
+EXCUSED_FOR = 40_000  # milliseconds after a trouble
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,9 @@ def _check(evidence: Evidence) -> Iterator[Violation]:
             continue
         own = {step: calls.get((run.id, step), []) for step in spec.paths}
         problems = [
-            *check_history(run, spec),
-            *_check_rescues(run, evidence.lives),
-            *check_effects(run, spec, own),
+            *check_history(run, spec, evidence.slack),
+            *_check_rescues(run, evidence),
+            *check_effects(run, spec, own, evidence),
         ]
         yield from (Violation(run.id, f"[{spec.name}] {what}") for what in problems)
 
@@ -80,8 +82,26 @@ def _check_post(post: Post, runs: list[Run]) -> Iterator[str]:
             yield f"run {run.id} is of {run.workflow}, not of {post.workflow}"
 
 
-def _check_rescues(run: Run, lives: list[Life]) -> Iterator[str]:
-    """A run is rescued only when its worker is dead: once, at a start."""
-    for event in run.of("rescue"):
-        if not any(life.spawned <= event.at <= (life.ready or life.ended) for life in lives):
+def _check_rescues(run: Run, evidence: Evidence) -> Iterator[str]:
+    """A run is rescued only when its worker is dead, or might be taken for it."""
+    for before, event in zip(run.events, run.events[1:], strict=False):
+        if event.kind != "rescue":
+            continue
+        claim = max((e for e in run.of("claim") if e.seq <= before.seq), key=lambda e: e.seq)
+        if not _may_be_rescued(claim, event.at, evidence):
             yield f"event {event.seq}: rescued while its worker was alive"
+
+
+def _may_be_rescued(claim: Event, at: int, evidence: Evidence) -> bool:
+    if not evidence.troubles:
+        # The one worker rescues at its start what the one before it has left.
+        return any(life.spawned <= at <= (life.ready or life.ended) for life in evidence.lives)
+    recent = range(at - EXCUSED_FOR, at + CLOCKS_APART)
+    if any(trouble.excuses and trouble.at in recent for trouble in evidence.troubles):
+        return True
+    worker = claim.data["worker"]
+    # A worker that died before it had greeted has left no name.
+    return any(
+        life.worker in (worker, "") and 0 < life.ended < at + CLOCKS_APART
+        for life in evidence.lives
+    )

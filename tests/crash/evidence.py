@@ -15,6 +15,8 @@ import asyncpg
 
 from minizaps.settings import SQLITE
 
+CLOCKS_APART = 50  # milliseconds between the database's clock, as a process keeps it, and ours
+
 
 @dataclass
 class Post:
@@ -126,6 +128,16 @@ class Evidence:
     lives: list[Life]
     runs: dict[str, Run]
     troubles: list[Trouble] = field(default_factory=list)
+
+    @property
+    def slack(self) -> int:
+        """Milliseconds by which the times of two logs may differ."""
+        return CLOCKS_APART if self.troubles else 0
+
+    @property
+    def paused(self) -> bool:
+        """Whether a process stood still: what it was about to send may have come late."""
+        return any("paused" in trouble.what for trouble in self.troubles)
 
     def calls_by_step(self) -> dict[tuple[str, str], list[Call]]:
         """The calls of each run's step, in their order."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
-from .evidence import Evidence, Life, Run
+from .evidence import Event, Evidence, Life, Run
 
 
 def figures(evidence: Evidence) -> dict[str, object]:
@@ -16,7 +17,8 @@ def figures(evidence: Evidence) -> dict[str, object]:
     deaths = Counter(life.how for life in evidence.lives)
     return {
         "starts": len(evidence.lives),
-        "ends of the server": dict(deaths.most_common()),
+        "ends of processes": dict(deaths.most_common()),
+        "troubles": dict(Counter(trouble.what for trouble in evidence.troubles).most_common()),
         "requests for runs": sum(post.sent for post in evidence.posts),
         "acknowledged": sum(bool(post.run_ids) for post in evidence.posts),
         "runs": dict(Counter(run.status for run in runs).most_common()),
@@ -27,6 +29,7 @@ def figures(evidence: Evidence) -> dict[str, object]:
         "repeated calls": repeats(evidence),
         "restart until it takes requests, at most": f"{max(boots, default=0):.2f} s",
         "restart until the first progress, at most": f"{max(recovered, default=0):.2f} s",
+        **takeovers(evidence),
         "wakes late, at most": f"{max(map(_latest_wake, runs), default=0):.3f} s",
     }
 
@@ -64,3 +67,28 @@ def _latest_wake(run: Run) -> float:
         if pause.kind in ("pause", "retry") and wake.kind == "wake"
     ]
     return max(late, default=0) / 1000
+
+
+def takeovers(evidence: Evidence) -> dict[str, object]:
+    """Seconds from a worker's death until another one had claimed a run that it left behind."""
+    deaths = {life.worker: life.ended for life in evidence.lives if life.worker and life.ended}
+    waits = sorted(
+        (claim.at - deaths[worker]) / 1000
+        for run in evidence.runs.values()
+        for held, rescue, claim in _taken_over(run)
+        if (worker := held.data["worker"]) in deaths and rescue.at >= deaths[worker]
+    )
+    if not waits:
+        return {}
+    at = [waits[int(share * (len(waits) - 1))] for share in (0.5, 0.99, 1)]
+    return {f"taken over after a death ({len(waits)} runs), p50, p99, max": at}
+
+
+def _taken_over(run: Run) -> Iterator[tuple[Event, Event, Event]]:
+    """Each rescue, with the claim before it and the one after it."""
+    claims = run.of("claim")
+    for rescue in run.of("rescue"):
+        before = [claim for claim in claims if claim.seq < rescue.seq]
+        after = [claim for claim in claims if claim.seq > rescue.seq]
+        if before and after:
+            yield before[-1], rescue, after[0]

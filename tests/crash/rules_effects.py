@@ -6,31 +6,37 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from minizaps.journal.status import Kind
 
-from .evidence import Call, Event, Run
+from .evidence import Call, Event, Evidence, Run
 from .workflows import Spec
 
 IN_FLIGHT = 2000  # milliseconds that a call may be under way when its run is cancelled
 
 
-def check_effects(run: Run, spec: Spec, calls: Mapping[str, Sequence[Call]]) -> Iterator[str]:
+def check_effects(
+    run: Run, spec: Spec, calls: Mapping[str, Sequence[Call]], evidence: Evidence
+) -> Iterator[str]:
     """Everything that is wrong with the calls of a run's steps, sorted by time."""
+    slack = evidence.slack
     for step, made in calls.items():
         begins = run.of(Kind.BEGIN, path=step)
-        yield from _check_recorded(step, begins, made)
+        yield from _check_recorded(step, begins, made, slack)
         yield from _check_made(step, run, made)
-        yield from _check_after(step, run, made)
+        if not (evidence.paused and run.of(Kind.RESCUE)):
+            yield from _check_after(step, run, made, slack)
         for call in made:
             if call.key != f"{run.id}:{step}":
                 yield f"{step} was called with the key {call.key}"
         if spec.type_of(step) == "charge" and len(made) > 1:
             yield f"{step} was called {len(made)} times and may be called once"
-    yield from _check_pauses(run, spec, calls)
+    yield from _check_pauses(run, spec, calls, slack)
 
 
-def _check_recorded(step: str, begins: Sequence[Event], made: Sequence[Call]) -> Iterator[str]:
+def _check_recorded(
+    step: str, begins: Sequence[Event], made: Sequence[Call], slack: int
+) -> Iterator[str]:
     """Each call has an attempt of its own in the journal, begun before it."""
     for call in made:
-        if sum(begin.at <= call.at for begin in begins) < call.call:
+        if sum(begin.at <= call.at + slack for begin in begins) < call.call:
             yield f"call {call.call} of {step} came without an attempt in the journal"
         if call.attempt is not None and call.attempt not in {str(b.attempt) for b in begins}:
             yield f"call {call.call} of {step} was of attempt {call.attempt}, which never began"
@@ -53,23 +59,25 @@ def _has_calls(complete: Event) -> bool:
     return "status" in complete.data["output"] or "charged" in complete.data["output"]
 
 
-def _check_after(step: str, run: Run, made: Sequence[Call]) -> Iterator[str]:
+def _check_after(step: str, run: Run, made: Sequence[Call], slack: int) -> Iterator[str]:
     """No call after the step's result, none after the run's end but what was in flight."""
     for event in run.of(Kind.COMPLETE, Kind.CATCH, Kind.FAIL, path=step):
         for call in made:
-            if call.at > event.at:
+            if call.at > event.at + slack:
                 yield f"call {call.call} of {step} came {call.at - event.at} ms after its result"
     for event in run.of(Kind.CANCEL, Kind.SUCCEED, Kind.FAIL):
-        grace = IN_FLIGHT if event.kind == Kind.CANCEL else 0
+        grace = IN_FLIGHT if event.kind == Kind.CANCEL else slack
         for call in made:
             if call.at > event.at + grace:
                 yield f"call {call.call} of {step} came after {event.kind}"
 
 
-def _check_pauses(run: Run, spec: Spec, calls: Mapping[str, Sequence[Call]]) -> Iterator[str]:
+def _check_pauses(
+    run: Run, spec: Spec, calls: Mapping[str, Sequence[Call]], slack: int
+) -> Iterator[str]:
     """No step after a pause is called before the pause is over."""
     for event in run.of(Kind.PAUSE):
         for step in spec.paths[spec.paths.index(event.path or "") + 1 :]:
             for call in calls[step]:
-                if call.at < event.data["until"]:
+                if call.at < event.data["until"] - slack:
                     yield f"{step} was called {event.data['until'] - call.at} ms early"

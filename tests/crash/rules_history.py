@@ -16,14 +16,14 @@ _ENDS = (Kind.SUCCEED, Kind.FAIL, Kind.CANCEL)
 _CLOSE = (Kind.COMPLETE, Kind.RETRY, Kind.CATCH, Kind.FAIL, Kind.PAUSE)
 
 
-def check_history(run: Run, spec: Spec) -> Iterator[str]:
+def check_history(run: Run, spec: Spec, slack: int) -> Iterator[str]:
     """Everything that is wrong with a run's events and its row."""
     if [event.seq for event in run.events] != list(range(1, len(run.events) + 1)):
         yield f"the events are numbered {[event.seq for event in run.events]}"
     yield from _check_fold(run)
     yield from _check_end(run, spec)
     yield from _check_steps(run, spec)
-    yield from _check_waits(run)
+    yield from _check_waits(run, slack)
 
 
 def _check_fold(run: Run) -> Iterator[str]:
@@ -87,9 +87,9 @@ def _check_steps(run: Run, spec: Spec) -> Iterator[str]:
         if event.path is not None and event.path != walk.turn:
             yield f"event {event.seq}: {event.kind} of {event.path}, but it is {walk.turn}'s turn"
             return
-        if event.kind == Kind.RESCUE and walk.open:
+        if event.kind in (Kind.RESCUE, Kind.RELEASE) and walk.open:
             walk.cut = walk.open[0]
-            walk.cuts[walk.cut] += 1
+            walk.cuts[walk.cut] += event.kind == Kind.RESCUE
             walk.open = None
         elif event.kind == Kind.BEGIN:
             yield from _begin(walk, event, spec)
@@ -132,16 +132,16 @@ def _check_cut_end(walk: _Walk, error: dict[str, str]) -> Iterator[str]:
         yield f"{step} is poison, but only {walk.cuts[step]} of its attempts were cut"
 
 
-def _check_waits(run: Run) -> Iterator[str]:
+def _check_waits(run: Run, slack: int) -> Iterator[str]:
     """What waits goes on at its time or later, never early."""
     due: int | None = None
     for event in run.events:
-        if due is not None and event.kind != Kind.CANCEL and event.at < due:
+        if due is not None and event.kind != Kind.CANCEL and event.at < due - slack:
             yield f"event {event.seq}: {event.kind} {due - event.at} ms early"
         if event.kind == Kind.PAUSE:
             body = run.events[0].data["trigger"]["body"]
             due = int(event.data["until"])
-            if due < event.data["started_at"] + body["delay"] * 1000:
+            if due < event.data["started_at"] + body["delay"] * 1000 - slack:
                 yield f"event {event.seq}: the pause is shorter than {body['delay']} s"
         elif event.kind == Kind.RETRY:
             due = int(event.data["next_at"])

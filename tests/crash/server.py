@@ -90,6 +90,7 @@ class Server:
         self.database = self._settings["MINIZAPS_DATABASE_URL"]
         self._arguments = [command, *([sabotage] if sabotage else [])]
         self._process: asyncio.subprocess.Process | None = None
+        self._ending: asyncio.Task[None]
 
     @property
     def running(self) -> bool:
@@ -115,7 +116,12 @@ class Server:
             env["MINIZAPS_FAILPOINT"] = failpoint
         self.lives.append(Life(now(), failpoint))
         self._process = await spawn("launcher", *self._arguments, env=env, folder=self.folder)
+        self._ending = asyncio.create_task(self._note_end(self._process, self.lives[-1]))
         return wait and await self._read_greeting()
+
+    async def _note_end(self, process: asyncio.subprocess.Process, life: Life) -> None:
+        await process.wait()
+        life.ended = now()
 
     async def _read_greeting(self) -> bool:
         assert self._process is not None
@@ -195,7 +201,7 @@ class Server:
     async def _reap(self) -> None:
         assert self._process is not None
         await self._process.communicate()
-        self.lives[-1].ended = now()
+        await self._ending
 
 
 class SinkProcess:

@@ -53,6 +53,10 @@ class Daemon(ABC):
 
     @abstractmethod
     async def flush(self) -> None:
+        """Lose all messages that nobody has taken."""
+
+    @abstractmethod
+    async def forget(self) -> None:
         """Lose all messages, and the place where they were."""
 
     @abstractmethod

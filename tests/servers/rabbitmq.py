@@ -57,8 +57,13 @@ class RabbitMQServer(Daemon):
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"
 
     async def flush(self) -> None:
-        connection = await connect(self.url)
-        async with connection, connection.channel() as channel:
+        arguments = {"x-queue-type": "quorum"}
+        async with await connect(self.url) as connection, connection.channel() as channel:
+            queue = await channel.declare_queue(QUEUE, durable=True, arguments=arguments)
+            await queue.purge()
+
+    async def forget(self) -> None:
+        async with await connect(self.url) as connection, connection.channel() as channel:
             await channel.queue_delete(QUEUE)
 
     def close(self) -> None:

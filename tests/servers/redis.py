@@ -35,6 +35,9 @@ class RedisServer(Daemon):
     async def flush(self) -> None:
         assert self._call(b"FLUSHALL") == b"+OK\r\n"
 
+    async def forget(self) -> None:
+        await self.flush()
+
     def _command(self) -> tuple[list[str | Path], dict[str, str]]:
         own = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder, "appendonly": "yes"}
         options = {**own, "appendfsync": "everysec", "save": ""}

@@ -50,16 +50,17 @@ class Line:
             target %= {"heartbeat": HEARTBEAT}
         async with asyncio.timeout(PATIENCE):
             connection = await connect(target)
-            try:
+        try:
+            async with asyncio.timeout(PATIENCE):
                 channel = await connection.channel(
                     publisher_confirms=confirms, on_return_raises=confirms
                 )
                 queue = await channel.declare_queue(
                     QUEUE, durable=True, arguments={"x-queue-type": "quorum"}
                 )
-            except BaseException:
-                await connection.close()
-                raise
+        except BaseException:
+            await _close(connection)
+            raise
         return cls(connection, channel, queue)
 
     @property
@@ -77,8 +78,9 @@ class Line:
         self._channel.close_callbacks.add(self._end)
         channel = await self._channel.get_underlay_channel()
         channel.on_consumer_cancel_callbacks.add(self._end)  # the queue was deleted
-        await self._channel.set_qos(prefetch_count=PREFETCH)
-        await self._queue.consume(self._arrived.put)
+        async with asyncio.timeout(PATIENCE):
+            await self._channel.set_qos(prefetch_count=PREFETCH)
+            await self._queue.consume(self._arrived.put)
 
     async def deliveries(self) -> list[AbstractIncomingMessage]:
         """Wait for deliveries; return all that are here, none if no more will come."""
@@ -89,10 +91,15 @@ class Line:
         return messages if len(messages) == len(arrived) else []
 
     async def close(self) -> None:
-        """Close the connection, but do not wait for ever for a broker that does not answer."""
-        with suppress(Exception):
-            async with asyncio.timeout(2 * PATIENCE):
-                await self._connection.close()
+        """Close the connection."""
+        await _close(self._connection)
 
     def _end(self, *_: object) -> None:
         self._arrived.put_nowait(None)
+
+
+async def _close(connection: AbstractConnection) -> None:
+    """Close a connection, but do not wait for ever for a broker that does not answer."""
+    with suppress(Exception):
+        async with asyncio.timeout(2 * PATIENCE):
+            await connection.close()

@@ -12,6 +12,7 @@ from minizaps.cli.client import Failed
 from minizaps.cli.dead_letters import dead_letters
 from minizaps.cli.definitions import run, schema, validate
 from minizaps.cli.doctor import doctor
+from minizaps.cli.journal import journal
 from minizaps.cli.keys import keys
 from minizaps.cli.runs import runs
 from minizaps.cli.serve import serve
@@ -36,6 +37,7 @@ for name, group in (
     ("runs", runs),
     ("dead-letters", dead_letters),
     ("keys", keys),
+    ("journal", journal),
 ):
     cli.add_typer(group, name=name)
 

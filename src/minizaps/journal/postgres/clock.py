@@ -4,42 +4,54 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 from minizaps.errors import JournalUnavailable
 
-INTERVAL = 10.0
-QUICK = 0.05  # seconds of a round trip, within which an answer is exact enough
+INTERVAL = 1.0
+KEPT = 30  # samples; the quickest of them is the most exact: off by half its round trip at most
+FIRST = 30  # samples at the start, at most
+PAUSE = 0.01  # seconds between them: a machine on which all start at once gets its breath back
+EXACT = 0.002  # seconds of a round trip
 
 
 class DatabaseClock:
     """The machine's steady clock, set by the database's from time to time."""
 
-    def __init__(self, ask: Callable[[], Awaitable[int]]) -> None:
+    def __init__(self, ask: Callable[[], Awaitable[float]]) -> None:
         """
         Args:
             ask: gives the database's time in milliseconds.
         """
         self._ask = ask
-        self._offset: float | None = None
+        self._samples: deque[tuple[float, float]] = deque(maxlen=KEPT)
+        self._offset = 0.0
 
     def now(self) -> int:
         """Milliseconds since 1970-01-01 UTC."""
-        return int(time.monotonic() * 1000 + (self._offset or 0))
+        return int(time.monotonic() * 1000 + self._offset)
 
-    async def adjust(self) -> None:
-        """Set the clock; a slow answer only if there has been none yet."""
-        before = time.monotonic()
-        asked = await self._ask()
-        after = time.monotonic()
-        if self._offset is None or after - before < QUICK:
-            self._offset = asked - (before + after) * 500
+    async def set(self) -> None:
+        """Set the clock for the first time."""
+        for _ in range(FIRST):
+            await self._sample()
+            if min(self._samples)[0] < EXACT:
+                return
+            await asyncio.sleep(PAUSE)
 
     async def keep(self) -> None:
-        """Adjust for ever."""
+        """Keep the clock exact, for ever."""
         while True:
             await asyncio.sleep(INTERVAL)
             try:
-                await self.adjust()
+                await self._sample()
             except JournalUnavailable:
                 continue
+
+    async def _sample(self) -> None:
+        before = time.monotonic()
+        asked = await self._ask()
+        after = time.monotonic()
+        self._samples.append((after - before, asked - (before + after) * 500))
+        _, self._offset = min(self._samples)

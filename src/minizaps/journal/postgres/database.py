@@ -78,7 +78,7 @@ class PostgresDatabase:
             server_settings=SESSION,
         )
         database = cls(url, pool)
-        await database._clock.adjust()
+        await database._clock.set()
         return database
 
     @property
@@ -135,9 +135,9 @@ class PostgresDatabase:
         await self._transitions.close()
         await self._pool.close()
 
-    async def _time(self) -> int:
+    async def _time(self) -> float:
         ((now,),) = await self.rows("clock")
-        return int(now)
+        return float(now)
 
 
 class _Transaction:

@@ -145,8 +145,12 @@ SELECT run_id::text, seq, at, kind, path, attempt, data FROM events
 WHERE run_id = ANY($1::uuid[]) ORDER BY run_id, seq;
 
 -- name: wake
+-- Not before the database's own clock says so: a process that has just started may be ahead of it.
 WITH due AS MATERIALIZED (
-  SELECT id FROM runs WHERE status = 'waiting' AND due_at <= $1 ORDER BY due_at LIMIT $2
+  SELECT id FROM runs
+  WHERE status = 'waiting'
+    AND due_at <= least($1, (extract(epoch FROM statement_timestamp()) * 1000)::bigint)
+  ORDER BY due_at LIMIT $2
   FOR UPDATE SKIP LOCKED
 ), woken AS (
   UPDATE runs r SET status = 'queued', due_at = $1 FROM due WHERE r.id = due.id RETURNING r.id
@@ -281,7 +285,7 @@ UPDATE workers SET seen_at = $2 WHERE id = $1 RETURNING number;
 SELECT pg_try_advisory_lock($1, $2);
 
 -- name: clock
-SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8;
 
 -- name: resign
 DELETE FROM workers WHERE id = $1;

@@ -1,0 +1,62 @@
+"""The tables that hold an installation, and the migrations that made them."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import NamedTuple
+
+
+class Table(NamedTuple):
+    """A table with what makes up the installation.
+
+    Attributes:
+        columns: all of them, but for those by which a database keeps the order of its rows.
+        order: the columns that its rows are sorted by; none where the order is that in which the
+            rows were made.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    order: tuple[str, ...] = ("id",)
+
+
+# Each after those that it refers to. What is not here belongs to the database, not to the
+# installation: migrations, the probe, and the workers that are alive.
+TABLES = (
+    Table("projects", ("id", "name", "created_at")),
+    Table("keys", ("id", "project", "name", "role", "prefix", "hash", "created_at", "created_by")),
+    Table(
+        "workflows",
+        ("id", "project", "name", "version", "active", "created_at", "updated_at", "deleted_at"),
+    ),
+    Table(
+        "versions",
+        ("workflow_id", "version", "definition", "created_at", "created_by"),
+        ("workflow_id", "version"),
+    ),
+    Table("triggers", ("workflow_id", "id", "type", "token", "present"), ()),
+    Table(
+        "runs",
+        (
+            *("id", "project", "workflow_id", "version", "status", "epoch", "worker"),
+            *("trigger_id", "trigger_type", "replay_of", "created_at", "started_at"),
+            *("finished_at", "due_at", "deadline", "error_type", "error_path", "dead_letter"),
+            "priority",
+        ),
+    ),
+    Table("events", ("run_id", "seq", "at", "kind", "path", "attempt", "data"), ("run_id", "seq")),
+    Table("idempotency", ("scope", "key", "body_hash", "run_id", "created_at"), ("scope", "key")),
+    Table("audit", ("id", "at", "project", "actor", "action", "target", "detail")),
+)
+
+
+def known_migrations(database: str) -> list[str]:
+    """The names of this program's migrations for `sqlite` or `postgres`, in their order."""
+    folder = resources.files("minizaps.journal").joinpath(f"migrations/{database}")
+    return sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql"))
+
+
+def any_row(table: Table) -> str:
+    """A statement that says whether a table has a row, but for the default project."""
+    condition = " WHERE id <> 'default'" if table.name == "projects" else ""
+    return f"SELECT EXISTS (SELECT 1 FROM {table.name}{condition})"  # noqa: S608 - constants

@@ -1,0 +1,109 @@
+"""One campaign on Postgres: a fleet under steady load, and trouble again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.servers.daemon import Daemon
+from tests.servers.postgres import PostgresServer
+
+from .client import Client
+from .cutter import Cutter
+from .evidence import Evidence, count_live, read_calls, read_runs
+from .fleet import Fleet
+from .server import Hung, SinkProcess
+from .troubles import TROUBLES, Stage
+from .workflows import SPECS
+
+DISK = Path(tempfile.gettempdir())  # where fsync costs what it costs
+ANSWERED_WITHIN = 30.0
+DRAINED_WITHIN = 90.0
+
+
+@dataclass(frozen=True)
+class FleetScenario:
+    """What a campaign on Postgres does.
+
+    Attributes:
+        troubles: the names of what happens, each time one of them at random.
+        times: how often.
+        sabotage: the promise that the processes break.
+    """
+
+    seed: int
+    troubles: tuple[str, ...]
+    times: int
+    sabotage: str | None = None
+    posters: int = 6
+    mix: tuple[str, ...] = tuple(SPECS)
+    cancel_share: float = 0.15
+
+
+async def run_fleet(
+    scenario: FleetScenario,
+    folder: Path,
+    broker: Daemon | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Evidence:
+    """Run a campaign in an empty folder; return what it left.
+
+    Raises:
+        Hung: something did not happen in time.
+    """
+    rng = random.Random(scenario.seed)
+    async with AsyncExitStack() as stack:
+        postgres = stack.enter_context(PostgresServer(folder=DISK))
+        direct = postgres.create_database("crash")
+        cutter = await stack.enter_async_context(Cutter(postgres.port, rng))
+        sink = await stack.enter_async_context(SinkProcess(folder))
+        url = urlsplit(direct)
+        through = url._replace(netloc=url.netloc.replace(f":{url.port}", f":{cutter.port}"))
+        settings = {"MINIZAPS_DATABASE_URL": through.geturl()}
+        if broker is not None:
+            settings["MINIZAPS_BROKER_URL"] = broker.url
+        fleet = Fleet(folder, scenario.sabotage, **settings)
+        await fleet.start()
+        client = Client([door.url for door in fleet.doors], fleet.key, direct, rng)
+        stage = Stage(rng, fleet, postgres, "crash", cutter, broker)
+        try:
+            await client.create_workflows(sink.url)
+            client.start(scenario.posters, scenario.mix, scenario.cancel_share)
+            await asyncio.sleep(1)
+            for number in range(scenario.times):
+                trouble = rng.choice(scenario.troubles)
+                await TROUBLES[trouble](stage)
+                say(f"trouble {number + 1}: {trouble}")
+            await _settle(client, fleet, direct)
+        finally:
+            await client.close()
+            await fleet.stop()
+        runs = await read_runs(direct)
+        lives = [life for server in fleet.all for life in server.lives]
+        calls = read_calls(sink.log)
+        return Evidence(client.posts, client.cancels, calls, lives, runs, stage.seen)
+
+
+async def _settle(client: Client, fleet: Fleet, database: str) -> None:
+    """Start what is away, wait for the last answers, then for the last runs."""
+    await fleet.start()
+    try:
+        await client.finish(ANSWERED_WITHIN)
+    except TimeoutError:
+        raise Hung(f"requests were not answered within {ANSWERED_WITHIN:g} s") from None
+    for worker in fleet.workers:  # one with a failpoint may die now
+        await worker.live(0)
+    patience = time.monotonic() + DRAINED_WITHIN
+    while time.monotonic() < patience:
+        await fleet.start()
+        with suppress(OSError):
+            if not await count_live(database):
+                return
+        await asyncio.sleep(0.1)
