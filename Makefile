@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV := $(if $(shell command -v uv),uv,.tools/bin/uv)
 SEED ?= $(shell $(PYTHON) -c 'import random; print(random.randrange(10**6))')
 
-.PHONY: help run test check format docs bench crash fuzz install services
+.PHONY: help run test check format docs bench crash soak fuzz install services
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## ?/\1\t/' | sort | \
@@ -49,6 +49,9 @@ bench: install  ## measure: throughput, CPU per run, latency, waiting, growth
 
 crash: install  ## kill the server at random moments and failpoints, and check that nothing is lost
 	$(BIN)/python -m tests.crash --seed $(SEED) $(ARGS)
+
+soak: install  ## 100,000 runs of five steps on Postgres, with a kill every 50 s
+	$(BIN)/python -m tests.crash.soak --seed $(SEED) $(ARGS)
 
 fuzz: install  ## fuzz the expression language, the definition checks and the API
 	$(BIN)/python -m tests.fuzz --seed $(SEED) $(ARGS)

@@ -2,7 +2,7 @@
 
 On SQLite: `python -m tests.crash --seed N [--kills N] [--minutes M] [--sabotage NAME]`.
 On Postgres: `python -m tests.crash --seed N --troubles kill,postgres,... [--times N]
-[--broker rabbitmq|redis] [--sabotage NAME]`.
+[--broker rabbitmq|redis] [--sabotage NAME]`; `--race ROUNDS` has 32 workers race for one run.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
 
+from tests.servers.postgres import PostgresServer
 from tests.servers.rabbitmq import RabbitMQServer
 from tests.servers.redis import RedisServer
 
@@ -24,6 +26,7 @@ from .checker import check
 from .evidence import Evidence
 from .figures import figures
 from .fleet_campaign import FleetScenario, run_fleet
+from .race import race
 from .sabotage import SABOTAGES
 from .server import Hung
 from .troubles import TROUBLES
@@ -42,7 +45,10 @@ def main() -> int:
     parser.add_argument("--troubles", help=f"on Postgres: some of {', '.join(TROUBLES)}")
     parser.add_argument("--times", type=int, default=100, help="how many of the troubles")
     parser.add_argument("--broker", choices=BROKERS)
+    parser.add_argument("--race", type=int, metavar="ROUNDS", help="32 claimers, one run a round")
     chosen = parser.parse_args()
+    if chosen.race:
+        return _race(chosen.race)
     if unknown := set((chosen.troubles or "kill").split(",")) - TROUBLES.keys():
         parser.error(f"no such trouble: {', '.join(unknown)}")
     scenario = Scenario(chosen.seed, chosen.kills, chosen.minutes, chosen.sabotage)
@@ -72,6 +78,14 @@ def main() -> int:
     else:
         shutil.rmtree(folder)
     return 1 if violations else 0
+
+
+def _race(rounds: int) -> int:
+    with PostgresServer() as server:
+        winners = Counter(asyncio.run(race(server.create_database("race"), rounds)))
+    print(f"winners a round: {dict(winners)}")
+    print("PASS" if winners == {1: rounds} else "FAIL")
+    return 0 if winners == {1: rounds} else 1
 
 
 async def _run(scenario: Scenario, folder: Path) -> Evidence:

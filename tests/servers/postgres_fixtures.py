@@ -38,8 +38,18 @@ def postgres_server() -> Iterator[PostgresServer]:
 @pytest.fixture
 def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """The URL of a fresh database, which is dropped after the test."""
+    yield from _database(postgres_server, TEMPLATE)
+
+
+@pytest.fixture
+def fresh_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of a database without any table."""
+    yield from _database(postgres_server)
+
+
+def _database(server: PostgresServer, *template: str) -> Iterator[str]:
     name = f"test_{next(NUMBERS)}"
-    yield postgres_server.create_database(name, TEMPLATE)
-    if not postgres_server.running:
-        postgres_server.start()
-    postgres_server.drop_database(name)
+    yield server.create_database(name, *template)
+    if not server.running:
+        server.start()
+    server.drop_database(name)
