@@ -15,7 +15,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import alone, growth, waiting, workloads
+from bench import alone, claims, growth, scale, waiting, workloads
 from bench.options import QUICK, Options
 from bench.processes import Busy, disk_folder, machine
 from bench.table import Row, render
@@ -28,6 +28,11 @@ MEASURES: dict[str, Measure] = {
     "journal": alone.measure,
     "waiting": waiting.measure,
     "growth": growth.measure,
+    "W1-postgres": partial(scale.measure, "W1"),
+    "W2-postgres": partial(scale.measure, "W2"),
+    "journal-postgres": alone.measure_postgres,
+    "first-step": scale.first_step,
+    "claims": claims.measure,
 }
 
 

@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+from bench.cluster import Cluster
 from bench.inprocess import start_runs
 from bench.options import Options
 from bench.table import Row, percentile
@@ -30,6 +31,29 @@ async def measure(folder: Path, options: Options) -> list[Row]:
         middle.add(percentile(times, 0.5))
         late.add(percentile(times, 0.99))
     return [rate, cpu, middle, late]
+
+
+async def measure_postgres(folder: Path, options: Options) -> list[Row]:
+    """Measure runs without HTTP on Postgres."""
+    rate = Row("journal pg", "throughput, in process", "runs/s")
+    cpu = Row("journal pg", "our CPU per run", "us")
+    theirs = Row("journal pg", "database's CPU per run", "us")
+    commits = Row("journal pg", "transactions per run", "")
+    wal = Row("journal pg", "WAL per run", "bytes")
+    workflow = definition("W2", 0)
+    async with Cluster(folder) as cluster:
+        for n in range(options.repeat):
+            url = await cluster.new_database()
+            before = await cluster.used()
+            data = folder / f"data{n}"
+            found = await start_runs(data, workflow, seconds=options.seconds, database=url)
+            after, runs = await cluster.used(), found["runs"]
+            rate.add(runs / found["seconds"])
+            cpu.add(found["cpu"] / runs * 1e6)
+            theirs.add((after.cpu - before.cpu) / runs * 1e6)
+            commits.add((after.commits - before.commits) / runs)
+            wal.add((after.wal - before.wal) / runs)
+    return [rate, cpu, theirs, commits, wal]
 
 
 def flush_times(path: Path) -> list[float]:

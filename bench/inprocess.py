@@ -1,7 +1,8 @@
 """Runs started in the process of the engine: no HTTP, the same journal with `synchronous=FULL`.
 
-`python -m bench.inprocess DATA_DIR DEFINITION SECONDS NUMBER` starts runs for so many seconds, or
-up to that number, and prints one line of JSON: runs, seconds, cpu (seconds).
+`python -m bench.inprocess DATA_DIR DEFINITION SECONDS NUMBER DATABASE_URL` starts runs for so many
+seconds, or up to that number, and prints one line of JSON: runs, seconds, cpu (seconds). An empty
+URL is SQLite's file in the folder.
 """
 
 from __future__ import annotations
@@ -30,12 +31,17 @@ BODY = {"number": 1, "customer": {"name": "Ada Lovelace", "email": "ada@acme.tes
 
 
 async def start_runs(
-    data: Path, definition: dict[str, Any], *, seconds: float = 1e9, number: int = 2**62
+    data: Path,
+    definition: dict[str, Any],
+    *,
+    seconds: float = 1e9,
+    number: int = 2**62,
+    database: str = "",
 ) -> dict[str, float]:
     """Start runs in a process of their own; return what it printed."""
     child = start_module(
         "bench.inprocess", str(data), orjson.dumps(definition).decode(), str(seconds), str(number),
-        folder=data.parent,
+        database, folder=data.parent,
     )  # fmt: skip
     try:
         await child.finished()
@@ -79,10 +85,12 @@ class Runs:
                         changed.set()
 
 
-async def main(data: Path, definition: dict[str, Any], seconds: float, number: int) -> None:
+async def main(
+    data: Path, definition: dict[str, Any], seconds: float, number: int, database: str
+) -> None:
     """Start the runs, print how long they took."""
     numbers = count()
-    async with open_app(Settings(data_dir=data)) as app:
+    async with open_app(Settings(data_dir=data, database_url=database)) as app:
         checked = app.engine.check(definition)
         workflow = await app.catalog.create(DEFAULT_PROJECT, checked, active=True, by="bench")
         tune_collector()
@@ -105,5 +113,5 @@ async def main(data: Path, definition: dict[str, Any], seconds: float, number: i
 
 if __name__ == "__main__":
     tune_threads()
-    folder, text, duration, most = sys.argv[1:]
-    uvloop.run(main(Path(folder), orjson.loads(text), float(duration), int(most)))
+    folder, text, duration, most, url = sys.argv[1:]
+    uvloop.run(main(Path(folder), orjson.loads(text), float(duration), int(most), url))

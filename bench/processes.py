@@ -39,6 +39,12 @@ class Child:
             text = self.output.read_text(errors="replace")[-2000:]
             raise RuntimeError(f"a process ended with code {code}:\n{text}")
 
+    async def says(self, text: str) -> None:
+        """Wait until its output holds a text."""
+        while text not in self.output.read_text():
+            self.check()
+            await asyncio.sleep(0.01)
+
     async def finished(self) -> None:
         """Wait until it has ended.
 
@@ -52,8 +58,7 @@ class Child:
 
     def cpu(self) -> float:
         """Seconds of user and system time so far, of all its threads."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return sum(_times(self.pid)[:2]) / TICKS
 
     def memory(self, field: str) -> float:
         """Memory in MiB: `VmRSS` now, `VmHWM` at most so far."""
@@ -73,10 +78,29 @@ class Child:
                 self._process.wait()
 
 
-def start_module(module: str, *arguments: str, folder: Path) -> Child:
-    """Run `python -m module` from the repository's root."""
+def start_module(module: str, *arguments: str, folder: Path, **settings: str) -> Child:
+    """Run `python -m module` from the repository's root, with some settings of Mini-Zaps."""
     command = [sys.executable, "-m", module, *arguments]
-    return Child(command, folder / f"{module}.log", env=plain_environment(), cwd=ROOT)
+    environment = plain_environment(**settings)
+    return Child(command, folder / f"{module}.log", env=environment, cwd=ROOT)
+
+
+def tree_cpu(pid: int) -> float:
+    """Seconds of user and system time of a process and its descendants, ended ones too."""
+    ticks, known = 0, [pid]
+    for process in known:
+        try:
+            ticks += sum(_times(process))
+            known += map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return ticks / TICKS
+
+
+def _times(pid: int) -> list[int]:
+    """Ticks of user and system time, of the process and of its children that have ended."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return [int(ticks) for ticks in fields[11:15]]
 
 
 def plain_environment(**settings: str) -> dict[str, str]:
@@ -96,7 +120,9 @@ def disk_folder() -> Path:
     """A new temporary folder on a real disk."""
     for parent in (Path(tempfile.gettempdir()), ROOT.parent):
         if _file_system(parent) not in IN_MEMORY and os.access(parent, os.W_OK):
-            return Path(tempfile.mkdtemp(prefix="minizaps-bench-", dir=parent))
+            folder = Path(tempfile.mkdtemp(prefix="minizaps-bench-", dir=parent))
+            folder.chmod(0o711)  # Postgres, which does not run as root, has its folder in it
+            return folder
     raise RuntimeError("no writable folder on a disk: set TMPDIR")
 
 

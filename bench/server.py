@@ -1,4 +1,4 @@
-"""The real server, as a subprocess on a data folder."""
+"""The real server as subprocesses: the API, and workers beside it."""
 
 from __future__ import annotations
 
@@ -6,37 +6,40 @@ import asyncio
 import re
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import apsw
 import orjson
 
 from bench.client import call
 from bench.processes import Child, free_port, plain_environment
+from bench.view import View, open_view
 
 STARTS_WITHIN = 120.0
-UNFINISHED = """SELECT 1 FROM runs WHERE status = 'queued'
-UNION ALL SELECT 1 FROM runs WHERE status = 'running' LIMIT 1"""
 
 
 class Server:
-    """`minizaps serve` on a data folder.
+    """One installation.
 
     Attributes:
+        api_process: `minizaps serve`.
+        children: its processes, the API's first.
+        view: its database, for reading only.
         key: an admin key.
-        started_in: seconds from the process's start until it was ready.
-        database: its database, for reading only: to look costs the server nothing.
+        started_in: seconds from the API's start until it was ready.
     """
 
-    def __init__(self, child: Child, data: Path, port: int) -> None:
-        self.child = child
-        self.data = data
+    def __init__(
+        self, children: Sequence[Child], port: int, view: View, key: str, started_in: float
+    ) -> None:
+        self.child = children[0]
+        self.children = children
         self.port = port
-        self.key = ""
-        self.started_in = 0.0
-        self.database = apsw.Connection(str(data / "minizaps.db"), flags=apsw.SQLITE_OPEN_READONLY)
+        self.view = view
+        self.key = key
+        self.started_in = started_in
 
     async def api(self, method: str, path: str, data: Any = None) -> Any:
         """Call the API; return the answer's JSON."""
@@ -53,20 +56,11 @@ class Server:
         """The path of the hook of a workflow that exists."""
         return _hook_of(await self.api("GET", f"/api/v1/workflows/{name}"))
 
-    def unfinished(self) -> bool:
-        """Whether any run is queued or running, by the journal."""
-        return self.database.execute(UNFINISHED).get is not None
-
-    def succeeded(self) -> int:
-        """How many runs have succeeded, by the journal."""
-        return int(
-            self.database.execute("SELECT count(*) FROM runs WHERE status = 'succeeded'").get
-        )
-
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Stop it as an operator does."""
-        self.database.close()
-        self.child.stop()
+        await self.view.close()
+        for child in self.children:
+            child.stop()
 
 
 def _hook_of(workflow: dict[str, Any]) -> str:
@@ -74,27 +68,45 @@ def _hook_of(workflow: dict[str, Any]) -> str:
     return urlsplit(url).path
 
 
-async def start_server(data: Path, key: str = "") -> Server:
+async def start_server(
+    data: Path, key: str = "", *, workers: int | None = None, **settings: str
+) -> Server:
     """Start the server; wait until it is ready.
 
     Args:
-        key: an admin key; needed where the data folder has one already.
+        key: an admin key; needed where the database has one already.
+        workers: how many run as processes of their own; if left out, one in the API's process.
+        settings: such as `DATABASE_URL`.
     """
     port = free_port()
-    environment = plain_environment(DATA_DIR=str(data), PORT=str(port), HOST="127.0.0.1")
-    command = [str(Path(sys.executable).with_name("minizaps")), "serve"]
-    output = data.with_name(f"{data.name}.{port}.log")
+    settings |= {"DATA_DIR": str(data), "HOST": "127.0.0.1"}
+    url = settings.get("DATABASE_URL")
+    output = data.with_name(f"{data.name}.{port}")
+    command = ["serve"] if workers is None else ["serve", "--no-worker"]
     began = time.monotonic()
-    child = Child(command, output, env=environment, cwd=data.parent)
-    await wait_ready(child, port, "/health/ready")
-    server = Server(child, data, port)
-    server.started_in = time.monotonic() - began
-    shown = re.search(r"^\s+(mz_\S+)$", output.read_text(), re.M)
-    server.key = shown[1] if shown else key
-    if not server.key:
-        server.stop()
-        raise RuntimeError("the server showed no admin key")
-    return server
+    children = [_start(command, output.with_suffix(".log"), PORT=str(port), **settings)]
+    try:
+        await wait_ready(children[0], port, "/health/ready" if workers is None else "/health/live")
+        started_in = time.monotonic() - began
+        for n in range(workers or 0):
+            children.append(_start(["worker"], output.with_suffix(f".worker{n}.log"), **settings))
+        for child in children[1:]:
+            await child.says("Stop with")
+        shown = re.search(r"^\s+(mz_\S+)$", children[0].output.read_text(), re.M)
+        if shown is None and not key:
+            raise RuntimeError("the server showed no admin key")
+        view = await open_view(url or data / "minizaps.db")
+    except BaseException:
+        for child in children:
+            child.stop()
+        raise
+    return Server(children, port, view, shown[1] if shown else key, started_in)
+
+
+def _start(command: list[str], output: Path, **settings: str) -> Child:
+    program = str(Path(sys.executable).with_name("minizaps"))
+    environment = plain_environment(**settings)
+    return Child([program, *command], output, env=environment, cwd=output.parent)
 
 
 async def wait_ready(child: Child, port: int, path: str) -> None:

@@ -15,7 +15,9 @@ import asyncpg
 
 from minizaps.settings import SQLITE
 
-CLOCKS_APART = 50  # milliseconds between the database's clock, as a process keeps it, and ours
+# Milliseconds by which the database's clock, as a process that has just started on a machine that
+# is busy keeps it, may be off. What wakes runs is the database's own clock.
+CLOCKS_APART = 150
 
 
 @dataclass

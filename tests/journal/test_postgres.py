@@ -139,6 +139,18 @@ async def test_a_cancel_that_meets_a_write_of_the_worker_wins_in_the_end(
         assert (await kinds_of(postgres, run_id))[-1] is Kind.CANCEL
 
 
+async def test_nothing_is_woken_before_the_databases_own_clock_says_so(
+    postgres: PostgresDatabase,
+) -> None:
+    ahead = ManualClock(postgres.clock.now() + 3_600_000)
+    journal = Journal(postgres, ahead)
+    run_id = await run_in(Status.RUNNING, journal, postgres)
+    pause = change(Kind.PAUSE, ahead.now())._replace(due_at=ahead.now() - 1_800_000)
+    await journal.append(run_id, 1, 2, [pause])
+    assert await journal.wake(10) == 0
+    assert await status_of(postgres, run_id) is Status.WAITING
+
+
 async def test_a_lost_notification_costs_at_most_two_seconds(
     postgres_url: str, tmp_path: Path
 ) -> None:

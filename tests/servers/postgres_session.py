@@ -21,7 +21,8 @@ class PostgresSession:
 
     def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         """Run one statement, on a new connection if the server cut the last one."""
-        return self._run(self._fetch(sql, *values))
+        rows: list[asyncpg.Record] = self._run(self._fetch(sql, *values))
+        return rows
 
     def close(self) -> None:
         """Drop the connection and end the thread."""
@@ -36,7 +37,8 @@ class PostgresSession:
         await asyncio.sleep(0.001)  # the loop has been still: it learns now if the server went
         if self._connection is None or self._connection.is_closed():
             self._connection = await asyncpg.connect(**self._address)
-        return await self._connection.fetch(sql, *values)
+        rows: list[asyncpg.Record] = await self._connection.fetch(sql, *values)
+        return rows
 
     async def _drop(self) -> None:
         if self._connection is not None:

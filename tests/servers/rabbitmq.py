@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from aio_pika import connect
+from aiormq.abc import FieldTable
 
 from tests.servers.daemon import Daemon
 from tests.servers.guard import Guard
@@ -57,7 +58,7 @@ class RabbitMQServer(Daemon):
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"
 
     async def flush(self) -> None:
-        arguments = {"x-queue-type": "quorum"}
+        arguments: FieldTable = {"x-queue-type": "quorum"}
         async with await connect(self.url) as connection, connection.channel() as channel:
             queue = await channel.declare_queue(QUEUE, durable=True, arguments=arguments)
             await queue.purge()

@@ -70,7 +70,7 @@ class PostgresDatabase:
             await db.close()
         pool = await asyncpg.create_pool(
             url,
-            min_size=1,
+            min_size=0,
             max_size=connections,
             timeout=PATIENCE,
             command_timeout=PATIENCE,
