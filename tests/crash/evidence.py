@@ -17,7 +17,7 @@ from minizaps.settings import SQLITE
 
 # Milliseconds by which the database's clock, as a process that has just started on a machine that
 # is busy keeps it, may be off. What wakes runs is the database's own clock.
-CLOCKS_APART = 150
+CLOCKS_APART = 25
 
 
 @dataclass

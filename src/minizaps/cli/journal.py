@@ -14,10 +14,11 @@ from typing import Annotated, BinaryIO
 import typer
 
 from minizaps.cli.client import Failed
+from minizaps.cli.stats import stats
 from minizaps.errors import InvalidInput
 from minizaps.journal.dump import Counts, export_journal, open_source, open_target
 from minizaps.journal.load import import_journal
-from minizaps.settings import POSTGRES, SQLITE, load_settings, shown
+from minizaps.settings import POSTGRES, SQLITE, load_settings
 
 journal = typer.Typer(no_args_is_help=True, help="Move and measure all of the data.")
 
@@ -66,6 +67,9 @@ def import_(
     _say(f"imported {_sum(counts)}", file, counts, seconds)
 
 
+journal.command()(stats)
+
+
 async def _import(url: str, file: Path) -> tuple[Counts, float]:
     start = time.monotonic()
     with _input(file) as lines:
@@ -89,8 +93,11 @@ def _chosen(url: str | None) -> str:
 def _output(path: Path) -> Iterator[BinaryIO]:
     """A file that is there, and on disk, only when it is whole."""
     if str(path) == "-":
-        with open(sys.stdout.fileno(), "wb", BUFFER, closefd=False) as out:
-            yield out
+        try:
+            with open(sys.stdout.fileno(), "wb", BUFFER, closefd=False) as out:
+                yield out
+        except BrokenPipeError:
+            raise Failed("standard output was closed before the end") from None
         return
     part = path.with_name(path.name + ".part")
     try:

@@ -98,24 +98,25 @@ WITH RECURSIVE project (id) AS (
 SELECT id FROM project WHERE id IS NOT NULL;
 
 -- name: claim
--- The projects take turns; what another worker is claiming at this moment is passed over.
+-- The projects take turns; what another worker is claiming at this moment is passed over. A run
+-- that became ready after this claim was sent is not claimed at a time before that.
 WITH turn AS (
   SELECT * FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS t (project, allowed, place)
 ), chosen AS MATERIALIZED (
-  SELECT q.id FROM turn t CROSS JOIN LATERAL (
-    SELECT id FROM runs
+  SELECT q.* FROM turn t CROSS JOIN LATERAL (
+    SELECT id, due_at FROM runs
     WHERE status = 'queued' AND project = t.project AND due_at <= $4
     ORDER BY priority DESC, due_at LIMIT t.allowed FOR UPDATE SKIP LOCKED
   ) q
   ORDER BY t.place LIMIT $3
 ), claimed AS (
   UPDATE runs r SET status = 'running', epoch = epoch + 1, worker = $5, due_at = NULL,
-                    started_at = coalesce(started_at, $6)
+                    started_at = coalesce(started_at, greatest($6, chosen.due_at))
   FROM chosen WHERE r.id = chosen.id
-  RETURNING r.*
+  RETURNING r.*, greatest($6, chosen.due_at) AS claimed_at
 ), history AS (
   INSERT INTO events (run_id, seq, at, kind, data)
-  SELECT id, (SELECT max(seq) + 1 FROM events WHERE run_id = claimed.id), $6, 'claim',
+  SELECT id, (SELECT max(seq) + 1 FROM events WHERE run_id = claimed.id), claimed_at, 'claim',
          format('{"worker":"%s","epoch":%s}', $5, epoch)
   FROM claimed
 )
@@ -124,17 +125,17 @@ SELECT {own_columns} FROM claimed;
 -- name: claim_known
 -- As `claim`, of these runs alone.
 WITH chosen AS MATERIALIZED (
-  SELECT id FROM runs
+  SELECT id, due_at FROM runs
   WHERE id = ANY($1::uuid[]) AND (status = 'queued') IS TRUE AND project <> ALL($2::text[])
   FOR UPDATE SKIP LOCKED
 ), claimed AS (
   UPDATE runs r SET status = 'running', epoch = epoch + 1, worker = $3, due_at = NULL,
-                    started_at = coalesce(started_at, $4)
+                    started_at = coalesce(started_at, greatest($4, chosen.due_at))
   FROM chosen WHERE r.id = chosen.id
-  RETURNING r.*
+  RETURNING r.*, greatest($4, chosen.due_at) AS claimed_at
 ), history AS (
   INSERT INTO events (run_id, seq, at, kind, data)
-  SELECT id, (SELECT max(seq) + 1 FROM events WHERE run_id = claimed.id), $4, 'claim',
+  SELECT id, (SELECT max(seq) + 1 FROM events WHERE run_id = claimed.id), claimed_at, 'claim',
          format('{"worker":"%s","epoch":%s}', $3, epoch)
   FROM claimed
 )
@@ -458,3 +459,43 @@ VALUES ($1, $2, $3, $4, $5, $6, $7);
 -- name: audit
 SELECT id, at, actor, action, target, detail FROM audit WHERE project = $1 AND id < $2
 ORDER BY id DESC LIMIT $3;
+
+-- name: size_tables
+-- Each table's rows as far as they are known without counting, its bytes, those of its indexes.
+SELECT relname, nullif(reltuples, -1)::bigint, pg_table_size(oid), pg_indexes_size(oid)
+FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace;
+
+-- name: size_database
+SELECT pg_database_size(current_database());
+
+-- name: count_rows
+SELECT 'projects', count(*) FROM projects UNION ALL SELECT 'keys', count(*) FROM keys
+UNION ALL SELECT 'workflows', count(*) FROM workflows
+UNION ALL SELECT 'versions', count(*) FROM versions
+UNION ALL SELECT 'triggers', count(*) FROM triggers
+UNION ALL SELECT 'events', count(*) FROM events
+UNION ALL SELECT 'idempotency', count(*) FROM idempotency
+UNION ALL SELECT 'audit', count(*) FROM audit;
+
+-- name: count_statuses
+SELECT status, count(*) FROM runs GROUP BY status;
+
+-- name: oldest_run
+SELECT created_at FROM runs ORDER BY id LIMIT 1;
+
+-- name: doctor_settings
+-- What a server has to keep so that what it confirms is on disk, and what it needs to stay quick.
+SELECT name, setting FROM pg_settings
+WHERE name IN ('server_version', 'fsync', 'synchronous_commit', 'full_page_writes', 'autovacuum',
+               'track_counts', 'max_connections', 'superuser_reserved_connections');
+
+-- name: doctor_connections
+-- All connections of the server, and those of Mini-Zaps among them.
+SELECT count(*), count(*) FILTER (WHERE application_name = 'minizaps') FROM pg_stat_activity
+WHERE backend_type = 'client backend';
+
+-- name: doctor_workers
+SELECT id, seen_at FROM workers ORDER BY started_at, id;
+
+-- name: doctor_migrations
+SELECT name FROM migrations ORDER BY name;

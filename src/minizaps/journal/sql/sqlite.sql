@@ -259,3 +259,27 @@ INSERT INTO audit (id, at, project, actor, action, target, detail) VALUES (?, ?,
 -- name: audit
 SELECT id, at, actor, action, target, detail FROM audit WHERE project = ? AND id < ?
 ORDER BY id DESC LIMIT ?;
+
+-- name: size_tables
+-- Each table's rows as far as they are known without counting, its bytes, those of its indexes.
+SELECT s.tbl_name, NULL, coalesce(sum(d.pgsize) FILTER (WHERE s.type = 'table'), 0),
+       coalesce(sum(d.pgsize) FILTER (WHERE s.type = 'index'), 0)
+FROM dbstat d JOIN sqlite_schema s ON s.name = d.name WHERE d.aggregate = TRUE GROUP BY s.tbl_name;
+
+-- name: size_database
+SELECT page_count * page_size FROM pragma_page_count, pragma_page_size;
+
+-- name: count_rows
+SELECT 'projects', count(*) FROM projects UNION ALL SELECT 'keys', count(*) FROM keys
+UNION ALL SELECT 'workflows', count(*) FROM workflows
+UNION ALL SELECT 'versions', count(*) FROM versions
+UNION ALL SELECT 'triggers', count(*) FROM triggers
+UNION ALL SELECT 'events', count(*) FROM events
+UNION ALL SELECT 'idempotency', count(*) FROM idempotency
+UNION ALL SELECT 'audit', count(*) FROM audit;
+
+-- name: count_statuses
+SELECT status, count(*) FROM runs GROUP BY status;
+
+-- name: oldest_run
+SELECT created_at FROM runs ORDER BY id LIMIT 1;
