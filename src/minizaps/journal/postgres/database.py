@@ -75,6 +75,7 @@ class PostgresDatabase:
             timeout=PATIENCE,
             command_timeout=PATIENCE,
             max_inactive_connection_lifetime=60,
+            reset=_keep,
             server_settings=SESSION,
         )
         database = cls(url, pool)
@@ -138,6 +139,11 @@ class PostgresDatabase:
     async def _time(self) -> float:
         ((now,),) = await self.rows("clock")
         return float(now)
+
+
+async def _keep(_: object) -> None:
+    """Return a connection to the pool as it is, without a round trip: no statement of ours leaves
+    anything behind in its session."""
 
 
 class _Transaction:
