@@ -137,6 +137,8 @@ class Settings(BaseSettings):
 
 def shown(url: str) -> str:
     """A URL without the user and the password."""
+    if url.startswith(SQLITE):
+        return url
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 

@@ -98,7 +98,7 @@ def test_every_error_type_is_documented(documents: Any, root: Path) -> None:
         r'"type": "([a-z_]+)"',
         r'\btype="([a-z_]+)"',
         r'^    type = "([a-z_]+)"',
-        r'self\._fail\(claimed, "([a-z_]+)"',
+        r'self\._fail\(claimed, execution, "([a-z_]+)"',
     )
     types = {name for pattern in patterns for name in re.findall(pattern, text, re.MULTILINE)}
     types -= {"string", "object"}  # of JSON Schema

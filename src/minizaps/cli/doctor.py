@@ -2,97 +2,82 @@
 
 from __future__ import annotations
 
-import os
-import stat
+import asyncio
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
+from importlib import import_module
 
-import apsw
 import typer
 
-from minizaps.errors import MinizapsError
-from minizaps.journal.sqlite.connection import connect
+from minizaps.brokers.open import open_broker
+from minizaps.cli import doctor_sqlite
+from minizaps.errors import BrokerUnavailable, MinizapsError
 from minizaps.settings import Settings, load_settings
 
-SYNCS = 20
-SLOW_SYNC_MS = 50.0
 Finding = tuple[bool, str]
 
 
 def doctor() -> None:
-    """Check settings, database, disk and clock; the exit code is 0 only if all is well."""
-    well = True
+    """Check settings, database, disk, clock and broker; the exit code is 0 only if all is well."""
     try:
         settings = load_settings()
-        typer.echo("ok    settings")
     except MinizapsError as error:
-        typer.echo(f"BAD   settings: {error}")
+        _say((False, f"settings: {error}"))
         raise typer.Exit(1) from None
-    for good, text in _findings(settings):
-        well = well and good
-        typer.echo(f"{'ok  ' if good else 'BAD '}  {text}")
-    raise typer.Exit(0 if well else 1)
+    _say((True, "settings"))
+    if not asyncio.run(_examine(settings)):
+        raise typer.Exit(1)
 
 
-def _findings(settings: Settings) -> Iterator[Finding]:
+async def _examine(settings: Settings) -> bool:
+    well = True
+    async for finding in _findings(settings):
+        _say(finding)
+        well = well and finding[0]
+    return well
+
+
+def _say(finding: Finding) -> None:
+    good, text = finding
+    typer.echo(f"{'ok  ' if good else 'BAD '}  {text}")
+
+
+async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     if (path := settings.database_path) is not None:
-        yield from _folder(path.parent)
-        yield from _database(path)
-        yield from _disk(path.parent)
-    yield from _clock()
-
-
-def _folder(folder: Path) -> Iterator[Finding]:
-    if not folder.exists():
-        yield True, f"data folder {folder}: not there yet; the first start makes it"
-        return
-    mode = stat.S_IMODE(folder.stat().st_mode)
-    yield (
-        mode & 0o077 == 0,
-        f"data folder {folder}: mode {mode:o}" + (", others can read it" if mode & 0o077 else ""),
-    )
-    free = os.statvfs(folder)
-    megabytes = free.f_bavail * free.f_frsize // 2**20
-    yield megabytes > 500, f"free space: {megabytes} MiB"
-
-
-def _database(path: Path) -> Iterator[Finding]:
-    if not path.exists():
-        yield True, f"database {path}: not there yet"
-        return
-    try:
-        db = connect(path, read_only=True)
-        result = db.execute("PRAGMA quick_check(1)").get
-        journal = db.execute("PRAGMA journal_mode").get
-        db.close()
-    except (MinizapsError, apsw.Error) as error:
-        yield False, f"database {path}: {error}"
-        return
-    yield result == "ok", f"database {path}: {result}"
-    yield journal == "wal", f"journal mode: {journal}"
-
-
-def _disk(folder: Path) -> Iterator[Finding]:
-    """A commit waits for the disk; a disk that answers at once does not keep what it says."""
-    if not folder.exists():
-        folder = Path.cwd()
-    probe = folder / ".minizaps-doctor"
-    try:
-        with probe.open("wb", buffering=0) as file:
-            start = time.perf_counter()
-            for _ in range(SYNCS):
-                file.write(b"x" * 4096)
-                os.fsync(file)
-            each = (time.perf_counter() - start) / SYNCS * 1000
-    except OSError as error:
-        yield False, f"disk at {folder}: {error.strerror}"
-        return
-    finally:
-        probe.unlink(missing_ok=True)
-    yield each < SLOW_SYNC_MS, f"disk: {each:.2f} ms for a write that must be on it (fsync)"
-
-
-def _clock() -> Iterator[Finding]:
+        for finding in doctor_sqlite.findings(path):
+            yield finding
+    else:
+        async for finding in _postgres(settings):
+            yield finding
+    if settings.broker_url:
+        yield await _broker(settings.broker_url)
     year = time.gmtime().tm_year
     yield year >= 2026, f"clock: {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC"
+
+
+async def _postgres(settings: Settings) -> AsyncIterator[Finding]:
+    try:
+        # Its library is an extra, which an installation on SQLite does not have.
+        module = import_module("minizaps.cli.doctor_postgres")
+    except ModuleNotFoundError as error:
+        yield False, f"database: Postgres needs {error.name}: install minizaps[postgres]"
+        return
+    async for finding in module.findings(settings):
+        yield finding
+
+
+async def _broker(url: str) -> Finding:
+    """A message without runs goes the whole way; workers pass over it."""
+    try:
+        broker = open_broker(url)
+    except MinizapsError as error:
+        return False, f"broker: {error}"
+    start = time.perf_counter()
+    try:
+        await broker.publish([])
+    except BrokerUnavailable as error:
+        return False, f"broker: {error}; until then the sweep finds runs, within 2 s"
+    finally:
+        await broker.close()
+    took = (time.perf_counter() - start) * 1000
+    return True, f"broker {broker.name}: took a message in {took:.1f} ms"

@@ -57,7 +57,7 @@ def _print(sizes: Sizes, wal: int | None, url: str) -> None:
     about = "" if sizes.exact else "about "
     facts = {
         "database": f"{url}, {_bytes(sizes.database_bytes)}",
-        "log": None if wal is None else f"{_bytes(wal)} not yet in the database file",
+        "log": f"{_bytes(wal)} not yet in the database file" if wal else None,
         "runs": f"{about}{sum(sizes.runs.values()):,}",
         "": ", ".join(f"{count:,} {status}" for status, count in sizes.runs.items()) or None,
         "dead letters": f"{sizes.dead_letters:,} open",

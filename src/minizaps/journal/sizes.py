@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from minizaps.journal.database import Database
 from minizaps.journal.listings import Listings
 from minizaps.journal.schema import TABLES
+from minizaps.journal.sqlite.database import SqliteDatabase
 
-COUNTED = 2**30  # bytes of a database whose rows are counted; those of a larger one are estimated
+COUNTED = 2**30  # bytes; of a Postgres database above it rows are estimated, not counted
 ENDED = "ended"
 
 
@@ -65,11 +66,13 @@ async def measure(database: Database) -> Sizes:
     ((size,),) = await database.rows("size_database")
     found = {name: sizes for name, *sizes in await database.rows("size_tables")}
     rows = {name: about for name, (about, _, _) in found.items()}
-    exact = size < COUNTED or None in rows.values()
+    exact = size < COUNTED or isinstance(database, SqliteDatabase)
     listings = Listings(database)
     if exact:
         runs = {str(status): count for status, count in await database.rows("count_statuses")}
-        rows |= dict(await database.rows("count_rows")) | {"runs": sum(runs.values())}
+        for name, count in await database.rows("count_rows"):
+            rows[name] = count
+        rows["runs"] = sum(runs.values())
     else:
         runs = {str(s): count for s, (count, _) in (await listings.live_counts()).items()}
         runs[ENDED] = max(0, (rows["runs"] or 0) - sum(runs.values()))

@@ -21,6 +21,8 @@ SESSION = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    # Nor are processes started for the few rows of a statement, however large the table looks.
+    "max_parallel_workers_per_gather": "0",
     # The server notices within seconds that a machine is gone, and frees its session's locks.
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
@@ -105,7 +107,7 @@ async def _migrate(db: Any) -> None:
     done = dict(await db.fetch("SELECT name, oldest FROM migrations"))
     present = version("minizaps")
     for name in sorted(set(done) - set(known)):
-        if _order(present) < _order(done[name]):
+        if order(present) < order(done[name]):
             raise JournalUnavailable(
                 f"the database was written by a newer Mini-Zaps ({name}), which runs beside "
                 f"{done[name]} and later, not beside {present}: upgrade this one"
@@ -125,7 +127,8 @@ def _oldest(text: str) -> str:
     return found[1]
 
 
-def _order(release: str) -> tuple[int, ...]:
+def order(release: str) -> tuple[int, ...]:
+    """A version as what versions are sorted by."""
     return tuple(int(part) for part in re.findall(r"\d+", release)[:3])
 
 

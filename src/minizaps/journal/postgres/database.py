@@ -66,6 +66,8 @@ class PostgresDatabase:
         db = await connect(url)
         try:
             await prepare(db)
+        except UNAVAILABLE as error:
+            raise unavailable(error) from error
         finally:
             await db.close()
         pool = await asyncpg.create_pool(
@@ -79,7 +81,11 @@ class PostgresDatabase:
             server_settings=SESSION,
         )
         database = cls(url, pool)
-        await database._clock.set()
+        try:
+            await database._clock.set()
+        except BaseException:
+            await database.close()
+            raise
         return database
 
     @property

@@ -16,6 +16,11 @@ from minizaps.journal.schema import TABLES, Table, any_row, known_migrations
 PAGE = 500
 DAY = 86_400.0  # seconds for a statement: an index may be large
 UUIDS = {"runs": {"id", "replay_of"}, "events": {"run_id"}, "idempotency": {"run_id"}}
+# What a value that does not fit its column, or its row, is refused with.
+UNFIT = (
+    *(TypeError, ValueError, OverflowError),
+    *(asyncpg.DataError, asyncpg.IntegrityConstraintViolationError),
+)
 # Whoever reads the dump may be slow, and a large table takes its time.
 PATIENT = {"idle_in_transaction_session_timeout": "0", "statement_timeout": "0"}
 
@@ -110,5 +115,5 @@ class PostgresTarget:
                 await self._db.copy_records_to_table(
                     table, columns=columns, records=rows, timeout=DAY
                 )
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+        except UNFIT as error:
             raise InvalidInput(str(error)) from None

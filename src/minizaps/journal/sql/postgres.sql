@@ -462,8 +462,11 @@ ORDER BY id DESC LIMIT $3;
 
 -- name: size_tables
 -- Each table's rows as far as they are known without counting, its bytes, those of its indexes.
-SELECT relname, nullif(reltuples, -1)::bigint, pg_table_size(oid), pg_indexes_size(oid)
-FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace;
+SELECT coalesce(whole.relname, t.relname), sum(nullif(t.reltuples, -1))::bigint,
+       sum(pg_table_size(t.oid))::bigint, sum(pg_indexes_size(t.oid))::bigint
+FROM pg_class t LEFT JOIN pg_class whole ON whole.oid = pg_partition_root(t.oid)
+WHERE t.relkind = 'r' AND t.relnamespace = current_schema()::regnamespace
+GROUP BY 1;
 
 -- name: size_database
 SELECT pg_database_size(current_database());
@@ -498,4 +501,4 @@ WHERE backend_type = 'client backend';
 SELECT id, seen_at FROM workers ORDER BY started_at, id;
 
 -- name: doctor_migrations
-SELECT name FROM migrations ORDER BY name;
+SELECT name, oldest FROM migrations ORDER BY name;
