@@ -15,8 +15,9 @@ from pathlib import Path
 
 import uvloop
 
-from bench import alone, claims, growth, scale, waiting, workloads
+from bench import alone, claims, first_step, growth, scale, waiting, workloads
 from bench.options import QUICK, Options
+from bench.postgres import described
 from bench.processes import Busy, disk_folder, machine
 from bench.table import Row, render
 
@@ -28,10 +29,9 @@ MEASURES: dict[str, Measure] = {
     "journal": alone.measure,
     "waiting": waiting.measure,
     "growth": growth.measure,
-    "W1-postgres": partial(scale.measure, "W1"),
-    "W2-postgres": partial(scale.measure, "W2"),
+    "scale": scale.measure,
     "journal-postgres": alone.measure_postgres,
-    "first-step": scale.first_step,
+    "first-step": first_step.measure,
     "claims": claims.measure,
 }
 
@@ -75,6 +75,7 @@ def main() -> None:
     except (asyncio.CancelledError, KeyboardInterrupt):
         sys.exit("stopped")
     print(f"\n{machine()}; median and spread of {options.repeat}, taken in turns")
+    print(described())
     print(f"others kept {busy.others():.1f} cores busy meanwhile\n")
     print(render(rows))
     print(f"\n{peers()}")

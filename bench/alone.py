@@ -6,10 +6,11 @@ import os
 import time
 from pathlib import Path
 
-from bench.cluster import Cluster
 from bench.inprocess import start_runs
 from bench.options import Options
+from bench.postgres import Postgres
 from bench.table import Row, percentile
+from bench.view import open_view
 from bench.workloads import definition
 
 FLUSHES = 200
@@ -34,26 +35,33 @@ async def measure(folder: Path, options: Options) -> list[Row]:
 
 
 async def measure_postgres(folder: Path, options: Options) -> list[Row]:
-    """Measure runs without HTTP on Postgres."""
+    """Measure runs without HTTP on Postgres, in turns with SQLite."""
     rate = Row("journal pg", "throughput, in process", "runs/s")
-    cpu = Row("journal pg", "our CPU per run", "us")
-    theirs = Row("journal pg", "database's CPU per run", "us")
+    cpu = Row("journal pg", "CPU per run", "us")
+    theirs = Row("journal pg", "CPU per run, Postgres", "us")
     commits = Row("journal pg", "transactions per run", "")
+    writes = Row("journal pg", "writing transactions per run", "")
     wal = Row("journal pg", "WAL per run", "bytes")
+    size = Row("journal pg", "tables and indexes per run", "bytes")
     workflow = definition("W2", 0)
-    async with Cluster(folder) as cluster:
+    with Postgres(folder) as postgres:
         for n in range(options.repeat):
-            url = await cluster.new_database()
-            before = await cluster.used()
-            data = folder / f"data{n}"
+            base = await start_runs(folder / f"sqlite{n}", workflow, seconds=options.seconds)
+            url, data = postgres.create(), folder / f"postgres{n}"
+            before = postgres.spent()
             found = await start_runs(data, workflow, seconds=options.seconds, database=url)
-            after, runs = await cluster.used(), found["runs"]
-            rate.add(runs / found["seconds"])
-            cpu.add(found["cpu"] / runs * 1e6)
-            theirs.add((after.cpu - before.cpu) / runs * 1e6)
-            commits.add((after.commits - before.commits) / runs)
-            wal.add((after.wal - before.wal) / runs)
-    return [rate, cpu, theirs, commits, wal]
+            spent, runs = postgres.spent().since(before), found["runs"]
+            rate.add(runs / found["seconds"], base["runs"] / base["seconds"])
+            cpu.add(found["cpu"] / runs * 1e6, base["cpu"] / base["runs"] * 1e6)
+            theirs.add(spent.cpu / runs * 1e6)
+            commits.add(postgres.commits(url) / runs)
+            writes.add(spent.writes / runs)
+            wal.add(spent.wal / runs)
+            view = await open_view(url)
+            size.add(await view.size() / runs)
+            await view.close()
+            postgres.drop(url)
+    return [rate, cpu, theirs, commits, writes, wal, size]
 
 
 def flush_times(path: Path) -> list[float]:

@@ -19,6 +19,4 @@ def brokers(folder: Path) -> Iterator[dict[str, Daemon]]:
     """Those that are installed here, running, by their names."""
     places.MEMORY = folder  # where test servers keep their files, else in memory
     with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(kind()) for name, (kind, find) in KINDS.items() if find()
-        }
+        yield {name: stack.enter_context(kind()) for name, (kind, find) in KINDS.items() if find()}

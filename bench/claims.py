@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from bench.cluster import Cluster
+import asyncpg
+
 from bench.options import Options
+from bench.postgres import Postgres
 from bench.table import Row, percentile
 from minizaps.journal.claims import Room
 from minizaps.journal.journal import Journal
@@ -30,27 +32,46 @@ SELECT id, 1, 1, 'start', '{"trigger": {"id": "hook", "type": "webhook"}}' FROM 
 
 
 async def measure(folder: Path, options: Options) -> list[Row]:
-    """Measure batches of claims, in process; no statistics were gathered before."""
+    """Measure batches of claims, in process, against a table without waiting runs.
+
+    No statistics are gathered, before or meanwhile.
+    """
     waiting = options.many
     ready = waiting // READY_SHARE
-    middle = Row("claims", f"of {BATCH} with {waiting:,} waiting, {ready:,} ready, p50", "ms")
-    late = Row("claims", f"of {BATCH} with {waiting:,} waiting, {ready:,} ready, p99", "ms")
+    what = f"{ready:,} ready, {waiting:,} waiting against none"
+    middle = Row("claims", f"a claim of {BATCH}, {what}, p50", "ms")
+    late = Row("claims", f"a claim of {BATCH}, {what}, p99", "ms")
     rate = Row("claims", "runs claimed, one claimer", "runs/s")
-    async with Cluster(folder) as cluster:
-        url = await cluster.new_database()
-        database = await PostgresDatabase.open(url)
-        try:
-            journal = Journal(database, database.clock)
-            await cluster.value(FILL, "waiting", waiting, PROJECTS)
-            await cluster.value(FILL, "queued", ready, PROJECTS)
-            times, claimed, began = [], 0, time.perf_counter()
-            while claimed < ready:
-                start = time.perf_counter()
-                claimed += len(await journal.claim("worker", Room(BATCH, BATCH)))
-                times.append((time.perf_counter() - start) * 1000)
-            middle.add(percentile(times, 0.5))
-            late.add(percentile(times, 0.99))
-            rate.add(claimed / (time.perf_counter() - began))
-        finally:
-            await database.close()
+    with Postgres(folder) as postgres:
+        for _ in range(options.repeat):
+            base = await _claims(postgres, 0, ready)
+            full = await _claims(postgres, waiting, ready)
+            middle.add(percentile(full, 0.5), percentile(base, 0.5))
+            late.add(percentile(full, 0.99), percentile(base, 0.99))
+            rate.add(ready / sum(full) * 1000, ready / sum(base) * 1000)
     return [middle, late, rate]
+
+
+async def _claims(postgres: Postgres, waiting: int, ready: int) -> list[float]:
+    """Milliseconds of each claim until nothing is ready."""
+    url = postgres.create()
+    database = await PostgresDatabase.open(url)
+    try:
+        connection = await asyncpg.connect(url)
+        for table in ("runs", "events"):
+            await connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
+        await connection.execute(FILL, "waiting", waiting, PROJECTS)
+        await connection.execute(FILL, "queued", ready, PROJECTS)
+        await connection.close()
+        journal, times, claimed = Journal(database, database.clock), [], 0
+        while claimed < ready:
+            began = time.perf_counter()
+            some = await journal.claim("worker", Room(BATCH, BATCH))
+            times.append((time.perf_counter() - began) * 1000)
+            if not some:
+                raise RuntimeError(f"only {claimed} of {ready} runs could be claimed")
+            claimed += len(some)
+        return times
+    finally:
+        await database.close()
+        postgres.drop(url)

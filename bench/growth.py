@@ -48,9 +48,9 @@ async def _record(data: Path) -> str:
     try:
         hook = await server.create_workflow(definition("W2", 0))
         await closed_loop(server.port, orders(hook), number=FEW)
-        await Target(server.child, server.port, hook, 0, False, server).drained(FEW)
+        await Target(server.children, server.port, hook, 0, False, server).drained(FEW)
     finally:
-        server.stop()
+        await server.stop()
     return server.key
 
 
@@ -70,7 +70,7 @@ async def _one(data: Path, key: str, options: Options) -> tuple[float, float, fl
         await _read(connection, request, WARM)
         times = await _read(connection, request, options.listings)
         connection.close()
-        target = Target(server.child, server.port, await server.hook("w2"), 0, False, server)
+        target = Target(server.children, server.port, await server.hook("w2"), 0, False, server)
         await throughput(target, options.warm_up)
         load = await throughput(target, options.seconds)
         return (
@@ -78,7 +78,7 @@ async def _one(data: Path, key: str, options: Options) -> tuple[float, float, fl
             server.child.memory("VmHWM"),
         )  # fmt: skip
     finally:
-        server.stop()
+        await server.stop()
 
 
 async def _read(connection: Connection, request: bytes, times: int) -> list[float]:

@@ -1,4 +1,4 @@
-"""Runs started in the process of the engine: no HTTP, the same journal with `synchronous=FULL`.
+"""Runs started in the process of the engine: no HTTP, the same journal.
 
 `python -m bench.inprocess DATA_DIR DEFINITION SECONDS NUMBER DATABASE_URL` starts runs for so many
 seconds, or up to that number, and prints one line of JSON: runs, seconds, cpu (seconds). An empty

@@ -12,7 +12,9 @@ class Options:
     Attributes:
         repeat: how often each measurement is taken.
         seconds: of full load, a repetition.
+        scale_seconds: of full load on each layout, a repetition.
         latency_seconds: of steady low load, a repetition.
+        first_step_seconds: the same, where the first step is looked at.
         warm_up: seconds of load before the first repetition.
         waiting: runs that wait.
         waking: runs that wake in the same second.
@@ -23,6 +25,8 @@ class Options:
 
     repeat: int = 3
     seconds: float = 5.0
+    scale_seconds: float = 4.0
+    first_step_seconds: float = 10.0
     latency_seconds: float = 10.0
     warm_up: float = 1.0
     waiting: int = 100_000
@@ -35,6 +39,8 @@ class Options:
 QUICK = Options(
     repeat=1,
     seconds=1.0,
+    scale_seconds=1.0,
+    first_step_seconds=2.0,
     latency_seconds=1.0,
     warm_up=0.3,
     waiting=2_000,

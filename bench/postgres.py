@@ -7,9 +7,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from bench.processes import tree_cpu
 from tests.servers.postgres import PostgresServer
 from tests.servers.postgres_binaries import find_binaries, release
+
+from bench.processes import tree_cpu
 
 SETTINGS = {
     "fsync": "on",
@@ -36,7 +37,12 @@ class Spent(NamedTuple):
 
     def since(self, earlier: Spent) -> Spent:
         """What it has spent since an earlier look."""
-        return Spent(*(now - was for now, was in zip(self, earlier, strict=True)))
+        cpu, wal, writes = (
+            self.cpu - earlier.cpu,
+            self.wal - earlier.wal,
+            self.writes - earlier.writes,
+        )
+        return Spent(cpu, wal, writes)
 
 
 class Postgres:

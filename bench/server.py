@@ -24,8 +24,8 @@ class Server:
     """One installation.
 
     Attributes:
-        api_process: `minizaps serve`.
-        children: its processes, the API's first.
+        child: the API's process.
+        children: all its processes.
         view: its database, for reading only.
         key: an admin key.
         started_in: seconds from the API's start until it was ready.
@@ -86,12 +86,13 @@ async def start_server(
     began = time.monotonic()
     children = [_start(command, output.with_suffix(".log"), PORT=str(port), **settings)]
     try:
-        await wait_ready(children[0], port, "/health/ready" if workers is None else "/health/live")
-        started_in = time.monotonic() - began
         for n in range(workers or 0):
             children.append(_start(["worker"], output.with_suffix(f".worker{n}.log"), **settings))
-        for child in children[1:]:
-            await child.says("Stop with")
+        await wait_ready(children[0], port, "/health/ready")
+        started_in = time.monotonic() - began
+        async with asyncio.timeout(STARTS_WITHIN):
+            for child in children[1:]:
+                await child.says("Stop with")
         shown = re.search(r"^\s+(mz_\S+)$", children[0].output.read_text(), re.M)
         if shown is None and not key:
             raise RuntimeError("the server showed no admin key")

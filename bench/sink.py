@@ -1,7 +1,8 @@
 """The service that the workflows call: it counts the calls, and answers small JSON at once.
 
 `python -m bench.sink PORT`. POST /first echoes its order; POST /second ends a run of W1. GET /ended
-tells how many have ended, GET /times when (monotonic) each order number's did; POST /reset forgets.
+tells how many have ended, GET /times when (monotonic) each order number's did, GET /begun when each
+one's first call came; POST /reset forgets.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from typing import cast
+from typing import Any, cast
 
 import orjson
 import uvloop
@@ -20,6 +21,7 @@ from bench.client import FIRST_NUMBER
 class Sink(asyncio.Protocol):
     """One keep-alive connection."""
 
+    begun: list[tuple[float, bytes]]
     ended: list[tuple[float, bytes]]
 
     def __init__(self) -> None:
@@ -47,6 +49,7 @@ class Sink(asyncio.Protocol):
     def _answer(self, path: bytes, body: bytes) -> bytes:
         match path:
             case b"/first":
+                Sink.begun.append((time.monotonic(), body))
                 return b'{"accepted":true,"order":%b}' % body
             case b"/second":
                 Sink.ended.append((time.monotonic(), body))
@@ -55,19 +58,23 @@ class Sink(asyncio.Protocol):
                 return b"%d" % len(Sink.ended)
             case b"/times":
                 return orjson.dumps([[_number(body), at] for at, body in Sink.ended])
+            case b"/begun":
+                return orjson.dumps([[_number(body), at] for at, body in Sink.begun])
             case b"/reset":
-                Sink.ended = []
+                Sink.begun, Sink.ended = [], []
         return b"{}"
 
 
 def _number(body: bytes) -> int:
-    number: int = orjson.loads(body)["order"]["number"]
+    """The number of the order that a call to /first is, or that one to /second holds."""
+    data: dict[str, Any] = orjson.loads(body)
+    number: int = data.get("order", data)["number"]
     return number - FIRST_NUMBER
 
 
 async def main(port: int) -> None:
     """Serve until the process is stopped."""
-    Sink.ended = []
+    Sink.begun, Sink.ended = [], []
     server = await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", port, backlog=2048)
     await server.serve_forever()
 

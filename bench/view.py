@@ -14,6 +14,7 @@ UNFINISHED = """SELECT 1 FROM runs WHERE status = 'queued' AND due_at IS NOT NUL
 UNION ALL SELECT 1 FROM runs WHERE status = 'running' AND worker IS NOT NULL LIMIT 1"""
 SUCCEEDED = "SELECT count(*) FROM runs WHERE status = 'succeeded'"
 ENDED = "SELECT 1 FROM runs WHERE id = {} AND finished_at IS NOT NULL"
+SIZE = "SELECT pg_total_relation_size('runs') + pg_total_relation_size('events')"
 EVENTS = """SELECT e.at FROM events e JOIN runs r ON r.id = e.run_id
 WHERE r.workflow_id = {} AND r.created_at >= {} AND e.kind = {}"""
 
@@ -50,6 +51,10 @@ class View:
     async def times(self, workflow: str, since: int, kind: str) -> list[int]:
         """When the events of a kind came, of a workflow's runs since a time."""
         return [at for (at,) in await self._database.rows(EVENTS, workflow, since, kind)]
+
+    async def size(self) -> int:
+        """Bytes of runs and events with their indexes, on Postgres."""
+        return int((await self._database.rows(SIZE))[0][0])
 
     async def close(self) -> None:
         """Look no more."""

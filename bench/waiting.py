@@ -21,8 +21,6 @@ from bench.table import Row, percentile
 AHEAD = 2.0  # seconds between the last request and the moment of waking
 ACCEPTED_A_SECOND = 400  # what any machine takes in, so that the moment lies behind the requests
 WAKES_WITHIN = 300.0
-EVENTS = """SELECT e.at FROM events e JOIN runs r ON r.id = e.run_id
-WHERE r.workflow_id = ? AND r.created_at >= ? AND e.kind = ?"""
 
 
 async def measure(folder: Path, options: Options) -> list[Row]:
@@ -34,7 +32,7 @@ async def measure(folder: Path, options: Options) -> list[Row]:
     each = Row("waiting", "memory per waiting run", "bytes")
     restart = Row("waiting", f"restart with {many}, against none", "s")
     server = await start_server(with_)
-    server.stop()
+    await server.stop()
     key = server.key
     shutil.copytree(with_, without)
     found = await start_runs(with_, _one_hour(), number=options.waiting)
@@ -49,7 +47,7 @@ async def measure(folder: Path, options: Options) -> list[Row]:
     try:
         late = await _lateness(server, options)
     finally:
-        server.stop()
+        await server.stop()
     return [created, memory, each, restart, *late]
 
 
@@ -60,7 +58,7 @@ async def _at_rest(data: Path, key: str, settle: float) -> tuple[float, float]:
         await asyncio.sleep(settle)
         return server.child.memory("VmRSS"), server.started_in
     finally:
-        server.stop()
+        await server.stop()
 
 
 async def _lateness(server: Server, options: Options) -> list[Row]:
@@ -82,11 +80,11 @@ async def _lateness(server: Server, options: Options) -> list[Row]:
             raise RuntimeError(f"{load.refused} refused; or they came in too slowly")
         await asyncio.sleep(moment / 1000 - time.time())
         end = time.monotonic() + WAKES_WITHIN
-        while len(done := _times(server, saved["id"], began, "succeed")) < options.waking:
+        while len(done := await server.view.times(saved["id"], began, "succeed")) < options.waking:
             if time.monotonic() > end:
                 raise RuntimeError(f"only {len(done)} of {options.waking} runs have ended")
             await asyncio.sleep(0.5)
-        wakes = _times(server, saved["id"], began, "wake")
+        wakes = await server.view.times(saved["id"], began, "wake")
         woken.add(percentile(wakes, 0.99) - moment)
         ended.add(percentile(done, 0.99) - moment)
         early.add(min(done) - moment)
@@ -95,10 +93,6 @@ async def _lateness(server: Server, options: Options) -> list[Row]:
 
 def _same(request: bytes, number: int) -> bytes:
     return request
-
-
-def _times(server: Server, workflow: str, since: int, kind: str) -> list[int]:
-    return [at for (at,) in server.database.execute(EVENTS, (workflow, since, kind))]
 
 
 def _one_hour() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from bench.table import Row, percentile
 RATE = 10.0  # runs a second, for latency
 POLL = 0.02
 DRAINS_WITHIN = 300.0
-ENDED = "SELECT 1 FROM runs WHERE id = ? AND finished_at IS NOT NULL"
 
 
 @dataclass(slots=True)
@@ -27,18 +27,23 @@ class Target:
     """What takes the load: Mini-Zaps, or the floor.
 
     Attributes:
+        children: its processes.
         server: Mini-Zaps; None for the floor.
         calls: whether a run calls the sink, so that the floor's runs end there.
         accepted: runs so far.
     """
 
-    child: Child
+    children: Sequence[Child]
     port: int
     path: str
     sink: int
     calls: bool
     server: Server | None = None
     accepted: int = 0
+
+    def cpu(self) -> float:
+        """Seconds of CPU so far, of all its processes."""
+        return sum(child.cpu() for child in self.children)
 
     async def drained(self, runs: int) -> None:
         """Wait until all runs have ended.
@@ -48,14 +53,15 @@ class Target:
         """
         end = time.monotonic() + DRAINS_WITHIN
         while await self._unfinished(runs):
-            self.child.check()
+            for child in self.children:
+                child.check()
             if time.monotonic() > end:
                 raise RuntimeError(f"{self.path}: not all runs have ended in time")
             await asyncio.sleep(POLL)
 
     async def _unfinished(self, runs: int) -> bool:
         if self.server is not None:
-            return self.server.unfinished()
+            return await self.server.view.unfinished()
         return self.calls and int((await call(self.sink, "GET", "/ended"))[1]) < runs
 
 
@@ -106,12 +112,12 @@ async def measure(workload: str, folder: Path, options: Options) -> list[Row]:
         children.append(start_module("bench.floor", str(floor_port), str(sink_port), folder=folder))
         await wait_ready(children[1], floor_port, "/ready")
         server = await start_server(folder / workload)
-        children.append(server.child)
+        children += server.children
         hook = await server.create_workflow(definition(workload, sink_port))
 
         calls = workload == "W1"
-        real = Target(server.child, server.port, hook, sink_port, calls, server)
-        floor = Target(children[1], floor_port, f"/{workload.lower()}", sink_port, calls)
+        real = Target(server.children, server.port, hook, sink_port, calls, server)
+        floor = Target([children[1]], floor_port, f"/{workload.lower()}", sink_port, calls)
         for target in (real, floor):
             await throughput(target, options.warm_up)
         for _ in range(options.repeat):
@@ -124,7 +130,7 @@ async def measure(workload: str, folder: Path, options: Options) -> list[Row]:
             bare_ms = await latency(floor, options.latency_seconds)
             middle.add(percentile(ours_ms, 0.5), percentile(bare_ms, 0.5))
             late.add(percentile(ours_ms, 0.99), percentile(bare_ms, 0.99))
-        check(real)
+        await check(real)
         peak.add(server.child.memory("VmHWM"), children[1].memory("VmHWM"))
     finally:
         for child in reversed(children):
@@ -136,14 +142,14 @@ async def throughput(target: Target, seconds: float) -> Throughput:
     """Full load for a while, then wait until the last run has ended."""
     if target.calls:
         await call(target.sink, "POST", "/reset")
-    cpu, own = target.child.cpu(), time.process_time()
+    cpu, own = target.cpu(), time.process_time()
     load = await closed_loop(target.port, orders(target.path), seconds=seconds)
     client_share = (time.process_time() - own) / (time.monotonic() - load.began)
     if load.refused:
         raise RuntimeError(f"{target.path}: {load.refused} requests were refused")
     await target.drained(load.accepted)
     took = time.monotonic() - load.began
-    used = target.child.cpu() - cpu
+    used = target.cpu() - cpu
     target.accepted += load.accepted
     return Throughput(load.accepted / took, used / load.accepted * 1e6, client_share)
 
@@ -163,8 +169,7 @@ async def latency(target: Target, seconds: float) -> list[float]:
         sent_at[n] = sent
         if target.server is not None and not target.calls:
             run_id = orjson.loads(body)["run_id"]
-            while not target.server.database.execute(ENDED, (run_id,)).get:
-                await asyncio.sleep(0.001)
+            await target.server.view.end(run_id)
         took.append((time.monotonic() - sent) * 1000)
 
     request = orders(target.path)
@@ -177,7 +182,8 @@ async def latency(target: Target, seconds: float) -> list[float]:
     return [(at - sent_at[n]) * 1000 for n, at in times]
 
 
-def check(target: Target) -> None:
+async def check(target: Target) -> None:
     """Every accepted run has succeeded, or the figures mean nothing."""
-    if target.server is not None and (found := target.server.succeeded()) != target.accepted:
+    assert target.server is not None
+    if (found := await target.server.view.succeeded()) != target.accepted:
         raise RuntimeError(f"{target.accepted} runs were accepted, {found} succeeded")

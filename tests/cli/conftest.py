@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import pytest
 
 from minizaps.cli.main import main
 from tests.cli.processes import Server
+from tests.cli.sink import Sink
 
 
 class Result(NamedTuple):
@@ -81,3 +83,14 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
             server.stop(signal.SIGKILL)
         elif server.process.stdout is not None:
             server.process.stdout.close()
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    with Sink() as sink:
+        thread = threading.Thread(target=sink.serve_forever)
+        thread.start()
+        yield sink
+        sink.done.set()
+        sink.shutdown()
+        thread.join()

@@ -3,69 +3,13 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-
-import pytest
+from collections.abc import Callable
 
 from tests.cli.processes import Server, client, until_ended
+from tests.cli.sink import Sink, start
 
 Serve = Callable[..., Server]
-
-
-class Sink(ThreadingHTTPServer):
-    """Keeps the first request waiting, answers the others at once."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.keys: list[str | None] = []
-        self.called = threading.Event()
-        self.again = threading.Event()
-        self.done = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Sink
-
-    def do_PUT(self) -> None:
-        first = not self.server.keys
-        self.server.keys.append(self.headers["Idempotency-Key"])
-        if first:
-            self.server.called.set()
-            self.server.done.wait(30)
-        self.server.again.set()
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None: ...
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    with Sink() as sink:
-        thread = threading.Thread(target=sink.serve_forever)
-        thread.start()
-        yield sink
-        sink.done.set()
-        sink.shutdown()
-        thread.join()
-
-
-def start(api: Any, sink: Sink) -> str:
-    """A run whose worker waits for the sink."""
-    call = {"id": "call", "type": "webhook", "config": {"method": "PUT", "url": sink.url}}
-    workflow = api.post("/workflows", json={"name": "calls", "steps": [call]}).json()["id"]
-    run_id: str = api.post(f"/workflows/{workflow}/runs", json={}).json()["id"]
-    return run_id
 
 
 def test_processes_that_start_at_once_on_an_empty_database_agree(

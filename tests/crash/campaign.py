@@ -70,7 +70,7 @@ async def run_campaign(
             await (server.stop() if server.running else server.kill("itself"))
     calls = read_calls(sink.log)
     runs = await read_runs(server.database)
-    return Evidence(client.posts, client.cancels, calls, server.lives, runs)
+    return Evidence(client.posts, client.cancels, calls, server.lives, runs, [], client.replays)
 
 
 async def _kill_often(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from .evidence import CLOCKS_APART, Event, Evidence, Post, Run
 from .rules_effects import check_effects
 from .rules_history import check_history
+from .rules_replays import check_replays
 from .workflows import SPECS
 
 EXCUSED_FOR = 40_000  # milliseconds after a trouble
@@ -34,17 +35,7 @@ def _check(evidence: Evidence) -> Iterator[Violation]:
     for life in evidence.lives:
         if life.how.startswith("code") or life.how in ("", "itself", "hung"):
             yield Violation("the server", f"ended by {life.how or 'nothing'}")
-    tokens = defaultdict(list)
-    for run in evidence.runs.values():
-        tokens[_token(run)].append(run)
-    for post in evidence.posts:
-        runs = tokens.pop(post.token, [])
-        yield from (Violation(post.token, what) for what in _check_post(post, runs))
-    for token, runs in tokens.items():
-        yield from (Violation(run.id, f"nobody asked for it (token {token})") for run in runs)
-    for cancel in evidence.cancels:
-        if (run := evidence.runs.get(cancel.run_id)) is None or not run.of("cancel"):
-            yield Violation(cancel.run_id, f"cancelled ({cancel.door}), but it was not")
+    yield from _check_requests(evidence)
     calls = evidence.calls_by_step()
     for run_id, step in calls:
         if run_id not in evidence.runs:
@@ -59,6 +50,23 @@ def _check(evidence: Evidence) -> Iterator[Violation]:
             *check_effects(run, spec, own, evidence),
         ]
         yield from (Violation(run.id, f"[{spec.name}] {what}") for what in problems)
+
+
+def _check_requests(evidence: Evidence) -> Iterator[Violation]:
+    """What was asked for is there, and nothing else."""
+    tokens = defaultdict(list)
+    for run in evidence.runs.values():
+        if run.replay_of is None:
+            tokens[_token(run)].append(run)
+    for post in evidence.posts:
+        runs = tokens.pop(post.token, [])
+        yield from (Violation(post.token, what) for what in _check_post(post, runs))
+    for token, runs in tokens.items():
+        yield from (Violation(run.id, f"nobody asked for it (token {token})") for run in runs)
+    yield from (Violation(run_id, what) for run_id, what in check_replays(evidence))
+    for cancel in evidence.cancels:
+        if (run := evidence.runs.get(cancel.run_id)) is None or not run.of("cancel"):
+            yield Violation(cancel.run_id, f"cancelled ({cancel.door}), but it was not")
 
 
 def _token(run: Run) -> str:

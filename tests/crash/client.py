@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,23 +16,25 @@ from minizaps.errors import MinizapsError
 from minizaps.journal.journal import Journal
 from minizaps.journal.open import open_database
 
-from .evidence import Cancel, Post
+from .evidence import Cancel, Post, Replay
 from .workflows import SPECS
 
 ANSWERS_WITHIN = 10.0
 AGAIN_AFTER = 0.1
+REPLAY_SHARE = 0.1
 
 
 class Client:
     """Sends requests to servers that come and go, to any of them.
 
     Attributes:
-        posts, cancels: what it asked for, with the answers.
+        posts, cancels, replays: what it asked for, with the answers.
     """
 
     def __init__(self, urls: Sequence[str], key: str, database: str, rng: random.Random) -> None:
         self.posts: list[Post] = []
         self.cancels: list[Cancel] = []
+        self.replays: list[Replay] = []
         self._urls = urls
         self._database = database
         self._rng = rng
@@ -88,6 +91,8 @@ class Client:
                 await asyncio.sleep(AGAIN_AFTER)
             if post.run_ids and self._rng.random() < cancel_share:
                 self._spawn(self._cancel(post.run_ids[0]))
+            elif post.run_ids and self._rng.random() < REPLAY_SHARE:
+                self._spawn(self._replay(post.run_ids[0]))
             # The sender of an unanswered request sends it again; so do some who had an answer.
             if post.key is not None and self._rng.random() < (0.1 if post.run_ids else 0.8):
                 self._spawn(self._send_again(post))
@@ -148,6 +153,22 @@ class Client:
                 return response.status == 202
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
+
+    async def _replay(self, run_id: str) -> None:
+        """Replay a run once it has ended, with one key however often it is asked."""
+        replay = Replay(run_id)
+        self.replays.append(replay)
+        headers = {**self._api, "Idempotency-Key": f"replay-{run_id}"}
+        while not replay.run_ids and not self._stopped:
+            await asyncio.sleep(self._rng.uniform(0.5, 1.5))
+            url = f"{self._url()}/api/v1/runs/{run_id}/replay"
+            with suppress(aiohttp.ClientError, TimeoutError, OSError):
+                async with self._session.post(
+                    url, json={"from": "start"}, headers=headers
+                ) as response:
+                    answer = await response.json()
+                    if response.status == 202:
+                        replay.run_ids.append(answer["id"])
 
     async def _cancel_beside(self, run_id: str) -> bool:
         """Cancel from another process, as the command line does without a server's address."""

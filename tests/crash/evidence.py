@@ -18,6 +18,8 @@ from minizaps.settings import SQLITE
 # Milliseconds by which the database's clock, as a process that has just started on a machine that
 # is busy keeps it, may be off. What wakes runs is the database's own clock.
 CLOCKS_APART = 25
+AS_IT_IS = {"run_id": "run_id", "id": "r.id", "replay_of": "r.replay_of"}
+AS_TEXT = {name: f"{column}::text" for name, column in AS_IT_IS.items()}
 
 
 @dataclass
@@ -59,6 +61,14 @@ class Call:
     attempt: str | None
     key: str | None
     status: int
+
+
+@dataclass
+class Replay:
+    """A replay that the client asked for, with the run ids of its 2xx answers."""
+
+    of: str
+    run_ids: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -114,6 +124,7 @@ class Run:
     error_type: str | None
     dead_letter: str | None
     events: tuple[Event, ...]
+    replay_of: str | None = None
 
     def of(self, *kinds: str, path: str | None = None) -> list[Event]:
         """The events of these kinds (of one step)."""
@@ -122,7 +133,11 @@ class Run:
 
 @dataclass
 class Evidence:
-    """All that the checker looks at."""
+    """All that the checker looks at.
+
+    Attributes:
+        found: how many runs the workers of the end had claimed, by how they found them.
+    """
 
     posts: list[Post]
     cancels: list[Cancel]
@@ -130,6 +145,8 @@ class Evidence:
     lives: list[Life]
     runs: dict[str, Run]
     troubles: list[Trouble] = field(default_factory=list)
+    replays: list[Replay] = field(default_factory=list)
+    found: dict[str, int] = field(default_factory=dict)
 
     @property
     def slack(self) -> int:
@@ -163,12 +180,16 @@ async def read_runs(url: str) -> dict[str, Run]:
         events[run_id].append(Event(seq, at, kind, path, attempt, facts))
     rows = await select(
         url,
-        "SELECT {id}, w.name, r.status, r.epoch, r.finished_at, r.error_type, r.dead_letter "
-        "FROM runs r JOIN workflows w ON w.id = r.workflow_id",
+        "SELECT {id}, w.name, r.status, r.epoch, r.finished_at, r.error_type, r.dead_letter, "
+        "{replay_of} FROM runs r JOIN workflows w ON w.id = r.workflow_id",
     )
     # Events without a run are runs too, so that the checker sees them.
-    strays = [(i, "?", "no row", 0, None, None, None) for i in events.keys() - {r[0] for r in rows}]
-    return {row[0]: Run(*row, tuple(events.get(row[0], ()))) for row in [*rows, *strays]}
+    nothing = ("?", "no row", 0, None, None, None, None)
+    strays = [(run_id, *nothing) for run_id in events.keys() - {row[0] for row in rows}]
+    return {
+        run_id: Run(run_id, *row, tuple(events.get(run_id, ())), replay_of)
+        for run_id, *row, replay_of in [*rows, *strays]
+    }
 
 
 async def count_live(url: str) -> int:
@@ -184,7 +205,7 @@ async def select(url: str, query: str) -> list[Sequence[Any]]:
         return await asyncio.to_thread(_select_from_file, url.removeprefix(SQLITE), query)
     db = await asyncpg.connect(url)
     try:
-        rows = await db.fetch(query.format(run_id="run_id::text", id="r.id::text"))
+        rows = await db.fetch(query.format(**AS_TEXT))
         return [tuple(row) for row in rows]
     finally:
         await db.close()
@@ -194,6 +215,6 @@ def _select_from_file(path: str, query: str) -> list[Sequence[Any]]:
     db = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
     try:
         db.set_busy_timeout(5000)
-        return list(db.execute(query.format(run_id="run_id", id="r.id")))
+        return list(db.execute(query.format(**AS_IT_IS)))
     finally:
         db.close()

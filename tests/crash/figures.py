@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
-from .evidence import Event, Evidence, Life, Run
+from .delays import delays
+from .evidence import Evidence, Life, Run
 
 
 def figures(evidence: Evidence) -> dict[str, object]:
@@ -24,12 +24,19 @@ def figures(evidence: Evidence) -> dict[str, object]:
         "runs": dict(Counter(run.status for run in runs).most_common()),
         "failures": dict(errors.most_common()),
         "acknowledged cancellations": len(evidence.cancels),
+        "replays asked for, acknowledged": [
+            len(evidence.replays),
+            sum(bool(replay.run_ids) for replay in evidence.replays),
+        ],
+        "names under which workers claimed": len(workers(evidence)),
+        "found by": evidence.found,
         "rescues": sum(len(run.of("rescue")) for run in runs),
         "calls": len(evidence.calls),
         "repeated calls": repeats(evidence),
+        "repeated calls without a cut attempt": unexplained(evidence),
         "restart until it takes requests, at most": f"{max(boots, default=0):.2f} s",
         "restart until the first progress, at most": f"{max(recovered, default=0):.2f} s",
-        **takeovers(evidence),
+        **delays(evidence),
         "wakes late, at most": f"{max(map(_latest_wake, runs), default=0):.3f} s",
     }
 
@@ -42,6 +49,23 @@ def repeats(evidence: Evidence) -> int:
             results = evidence.runs[run_id].of("retry", "catch", "complete", "fail", path=step)
             count += max(0, len(calls) - max(1, len(results)))
     return count
+
+
+def unexplained(evidence: Evidence) -> int:
+    """Repeated calls of a step beyond its attempts that were cut off."""
+    count = 0
+    for (run_id, step), calls in evidence.calls_by_step().items():
+        if run_id in evidence.runs:
+            run = evidence.runs[run_id]
+            results = run.of("retry", "catch", "complete", "fail", path=step)
+            cuts = len(run.of("begin", path=step)) - len(results)
+            count += max(0, len(calls) - max(1, len(results)) - max(0, cuts))
+    return count
+
+
+def workers(evidence: Evidence) -> set[str]:
+    """The names of the workers that claimed runs; a fenced one goes on under a new one."""
+    return {claim.data["worker"] for run in evidence.runs.values() for claim in run.of("claim")}
 
 
 def recovery(life: Life, runs: list[Run]) -> float | None:
@@ -67,28 +91,3 @@ def _latest_wake(run: Run) -> float:
         if pause.kind in ("pause", "retry") and wake.kind == "wake"
     ]
     return max(late, default=0) / 1000
-
-
-def takeovers(evidence: Evidence) -> dict[str, object]:
-    """Seconds from a worker's death until another one had claimed a run that it left behind."""
-    deaths = {life.worker: life.ended for life in evidence.lives if life.worker and life.ended}
-    waits = sorted(
-        (claim.at - deaths[worker]) / 1000
-        for run in evidence.runs.values()
-        for held, rescue, claim in _taken_over(run)
-        if (worker := held.data["worker"]) in deaths and rescue.at >= deaths[worker]
-    )
-    if not waits:
-        return {}
-    at = [waits[int(share * (len(waits) - 1))] for share in (0.5, 0.99, 1)]
-    return {f"taken over after a death ({len(waits)} runs), p50, p99, max": at}
-
-
-def _taken_over(run: Run) -> Iterator[tuple[Event, Event, Event]]:
-    """Each rescue, with the claim before it and the one after it."""
-    claims = run.of("claim")
-    for rescue in run.of("rescue"):
-        before = [claim for claim in claims if claim.seq < rescue.seq]
-        after = [claim for claim in claims if claim.seq > rescue.seq]
-        if before and after:
-            yield before[-1], rescue, after[0]

@@ -6,9 +6,10 @@ import asyncio
 import random
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from itertools import chain, count, islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from .cutter import Cutter
 from .evidence import Evidence, count_live, read_calls, read_runs
 from .fleet import Fleet
 from .server import Hung, SinkProcess
+from .small_disk import small_disk
 from .troubles import TROUBLES, Stage
 from .workflows import SPECS
 
@@ -33,8 +35,8 @@ class FleetScenario:
     """What a campaign on Postgres does.
 
     Attributes:
-        troubles: the names of what happens, each time one of them at random.
-        times: how often.
+        troubles: the names of what happens, in turns, each turn in another order.
+        times: how often something happens.
         sabotage: the promise that the processes break.
     """
 
@@ -60,7 +62,10 @@ async def run_fleet(
     """
     rng = random.Random(scenario.seed)
     async with AsyncExitStack() as stack:
-        postgres = stack.enter_context(PostgresServer(folder=DISK))
+        disk = DISK
+        if "disk" in scenario.troubles:
+            disk = stack.enter_context(small_disk())
+        postgres = stack.enter_context(PostgresServer(folder=disk))
         direct = postgres.create_database("crash")
         cutter = await stack.enter_async_context(Cutter(postgres.port, rng))
         sink = await stack.enter_async_context(SinkProcess(folder))
@@ -70,6 +75,8 @@ async def run_fleet(
         if broker is not None:
             settings["MINIZAPS_BROKER_URL"] = broker.url
         fleet = Fleet(folder, scenario.sabotage, **settings)
+        if broker is not None and "broker" in scenario.troubles:
+            broker.kill()  # the first trouble: it is not there when they start
         await fleet.start()
         client = Client([door.url for door in fleet.doors], fleet.key, direct, rng)
         stage = Stage(rng, fleet, postgres, "crash", cutter, broker)
@@ -77,18 +84,29 @@ async def run_fleet(
             await client.create_workflows(sink.url)
             client.start(scenario.posters, scenario.mix, scenario.cancel_share)
             await asyncio.sleep(1)
-            for number in range(scenario.times):
-                trouble = rng.choice(scenario.troubles)
+            if broker is not None and not broker.running:
+                await asyncio.sleep(3)
+                await asyncio.to_thread(broker.start)
+            for number, trouble in enumerate(_turns(scenario, rng), 1):
                 await TROUBLES[trouble](stage)
-                say(f"trouble {number + 1}: {trouble}")
+                say(f"trouble {number}: {trouble}")
             await _settle(client, fleet, direct)
+            found = await fleet.found()
         finally:
             await client.close()
             await fleet.stop()
         runs = await read_runs(direct)
         lives = [life for server in fleet.all for life in server.lives]
         calls = read_calls(sink.log)
-        return Evidence(client.posts, client.cancels, calls, lives, runs, stage.seen)
+        return Evidence(
+            client.posts, client.cancels, calls, lives, runs, stage.seen, client.replays, found
+        )
+
+
+def _turns(scenario: FleetScenario, rng: random.Random) -> Iterator[str]:
+    names = scenario.troubles
+    turns = chain.from_iterable(rng.sample(names, len(names)) for _ in count())
+    return islice(turns, scenario.times)
 
 
 async def _settle(client: Client, fleet: Fleet, database: str) -> None:

@@ -50,7 +50,8 @@ def _check_end(run: Run, spec: Spec) -> Iterator[str]:
     if run.finished_at != end.at:
         yield f"it finished at {run.finished_at} by its row, at {end.at} by its events"
     error = end.data["error"]["type"] if end.kind == Kind.FAIL else None
-    if run.error_type != error or run.dead_letter != ("open" if error else None):
+    letter = None if error is None else "replayed" if run.of(Kind.REPLAY) else "open"
+    if run.error_type != error or run.dead_letter != letter:
         yield f"the row has {run.error_type}, {run.dead_letter}; the end has {error}"
     if error not in {None, "poison"} | spec.errors:
         yield f"it failed: {end.data['error']}"
@@ -97,7 +98,7 @@ def _check_steps(run: Run, spec: Spec) -> Iterator[str]:
             yield from _close(walk, event, spec)
         if event.kind in (Kind.COMPLETE, Kind.CATCH, Kind.SKIP):
             walk.done += 1
-    end = run.events[-1] if run.events else None
+    end = next(iter(run.of(*_ENDS)), None)
     if end and end.kind == Kind.SUCCEED and walk.turn is not None:
         yield f"it succeeded before {walk.turn} was done"
     if end and end.kind == Kind.FAIL:

@@ -18,7 +18,7 @@ from minizaps.settings import SQLITE
 from .evidence import Life
 
 ROOT = Path(__file__).resolve().parents[2]
-STARTS_WITHIN = 40.0
+STARTS_WITHIN = 90.0
 STOPS_WITHIN = 20.0
 # Below the ephemeral ports, so that no outgoing connection takes the port of a dead server.
 PORTS = range(20_000, 32_000)
@@ -96,6 +96,12 @@ class Server:
     def running(self) -> bool:
         """Whether its process runs."""
         return self._process is not None and self._process.returncode is None
+
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def up(self) -> bool:

@@ -18,13 +18,14 @@ import aiohttp
 
 from tests.servers.postgres import PostgresServer
 
-from .evidence import select
+from .evidence import count_live, select
 from .fleet import Fleet
 from .server import Server, SinkProcess
 
 POSTERS = 64
 LOOK_EVERY = 15.0
-DRAINED_WITHIN = 120.0
+DRAINED_WITHIN = 300.0
+MOST_LIVE = 3000  # runs, above which no more are started for a moment
 GROWTH = 1.3  # of a process' memory from the first quarter to the end
 STEPS = [
     {"id": "a", "type": "set", "config": {"values": {"n": "{{ trigger.body.n }}"}}},
@@ -45,6 +46,7 @@ class Soak:
         self.kills = 0
         self._left = runs
         self._runs = runs
+        self._room = asyncio.Event()
         self._rng = rng
 
     async def run(self, sink: str, kill_every: float) -> float:
@@ -60,10 +62,12 @@ class Soak:
             began = time.monotonic()
             killing = asyncio.create_task(self._kill(kill_every))
             watching = asyncio.create_task(self._watch(began))
+            holding = asyncio.create_task(self._hold_back())
             await asyncio.gather(*(self._post(session, hook) for _ in range(POSTERS)))
             took = time.monotonic() - began
-            killing.cancel()
-            await asyncio.gather(killing, return_exceptions=True)
+            for task in (killing, holding):
+                task.cancel()
+            await asyncio.gather(killing, holding, return_exceptions=True)
             await self.fleet.start()
             await self._drain()
             watching.cancel()
@@ -72,6 +76,7 @@ class Soak:
 
     async def _post(self, session: aiohttp.ClientSession, hook: str) -> None:
         while self._left > 0:
+            await self._room.wait()
             self._left -= 1
             number = self._left
             answered = False
@@ -81,6 +86,17 @@ class Soak:
                 with suppress(aiohttp.ClientError, TimeoutError):
                     async with session.post(url, json={"n": number}, headers=headers) as response:
                         answered = response.status == 202
+                if not answered:
+                    await asyncio.sleep(0.1)
+
+    async def _hold_back(self) -> None:
+        """Let no more runs start than are driven, so that the memory is that of a steady load."""
+        while True:
+            if await count_live(self.database) < MOST_LIVE:
+                self._room.set()
+            else:
+                self._room.clear()
+            await asyncio.sleep(0.5)
 
     async def _kill(self, every: float) -> None:
         while True:
@@ -95,20 +111,19 @@ class Soak:
         while True:
             await asyncio.sleep(LOOK_EVERY)
             self._note()
-            shown = "  ".join(f"{name} {sizes[-1]:.0f}" for name, sizes in self.memory.items())
+            present = [_life(server) for server in self.fleet.all if server.running]
+            shown = "  ".join(f"{name} {self.memory[name][-1]:.0f}" for name in present)
             seconds, started = time.monotonic() - began, self._runs - self._left
             print(f"{seconds:5.0f} s  {started:7d} runs  MiB: {shown}", flush=True)
 
     def _note(self) -> None:
         for server in self.fleet.all:
             if server.running:
-                name = f"{server.folder.name}.{len(server.lives)}"
-                self.memory.setdefault(name, []).append(_resident(server))
+                self.memory.setdefault(_life(server), []).append(_resident(server))
 
     async def _drain(self) -> None:
-        live = "SELECT count(*) FROM runs WHERE status IN ('queued', 'running', 'waiting')"
         async with asyncio.timeout(DRAINED_WITHIN):
-            while (await select(self.database, live))[0][0]:
+            while await count_live(self.database):
                 await asyncio.sleep(0.2)
 
     async def problems(self) -> list[str]:
@@ -116,6 +131,10 @@ class Soak:
         rows = await select(self.database, "SELECT status, count(*) FROM runs GROUP BY status")
         counts = {status: int(count) for status, count in rows}
         found = [] if counts == {"succeeded": self._runs} else [f"the runs have ended as {counts}"]
+        done = "SELECT count(*) FROM events WHERE kind = 'complete'"
+        ((completed,),) = await select(self.database, done)
+        if completed != len(STEPS) * self._runs:
+            found.append(f"{completed} steps are complete, not {len(STEPS) * self._runs}")
         for name, sizes in self.memory.items():
             early = max(sizes[: max(2, len(sizes) // 4)])
             if len(sizes) >= 8 and sizes[-1] > GROWTH * early:
@@ -123,10 +142,14 @@ class Soak:
         return found
 
 
+def _life(server: Server) -> str:
+    """The name of a process, with the number of its start."""
+    return f"{server.folder.name}.{len(server.lives)}"
+
+
 def _resident(server: Server) -> float:
     """The memory of a process, in MiB."""
-    assert server._process is not None
-    lines = Path(f"/proc/{server._process.pid}/status").read_text().splitlines()
+    lines = Path(f"/proc/{server.pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
 

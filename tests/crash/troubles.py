@@ -14,11 +14,14 @@ from tests.servers.postgres import PostgresServer
 
 from .cutter import Cutter
 from .evidence import Trouble
+from .fencing import said, until_said
 from .fleet import Fleet
 from .server import now
+from .small_disk import fill
 
 FAILPOINTS = ("commit.before", "commit.after", "effect.before", "effect.after")
 LEASE = 15.0
+DISK_SAID = 20.0  # seconds until the doors know what has become of the disk
 PAST_LEASE = 20.0  # seconds of a pause
 
 
@@ -45,6 +48,7 @@ class Stage:
 
 async def kill_worker(stage: Stage) -> None:
     """SIGKILL for a worker, and another start, perhaps with a failpoint armed."""
+    await stage.fleet.start()  # those that have died at their failpoints
     worker = stage.rng.choice(stage.fleet.workers)
     stage.note("kill -9 of a worker", excuses=False)
     await worker.kill("a random moment")
@@ -85,10 +89,12 @@ async def pause_worker(stage: Stage) -> None:
     """SIGSTOP for longer than a lease, then SIGCONT."""
     worker = stage.rng.choice(stage.fleet.workers)
     stage.note("a worker is paused")
+    before = said(worker)
     worker.signal(signal.SIGSTOP)
     await asyncio.sleep(PAST_LEASE)
     stage.note("it goes on")
     worker.signal(signal.SIGCONT)
+    await until_said(worker, before)
     await asyncio.sleep(2)
 
 
@@ -112,6 +118,23 @@ async def kill_broker(stage: Stage) -> None:
     await asyncio.sleep(stage.rng.uniform(1, 3))
 
 
+async def fill_disk(stage: Stage) -> None:
+    """The database's disk is full for a while; the doors have to say that they are not ready."""
+    stage.note("the disk is full")
+    ballast = await asyncio.to_thread(fill, stage.postgres.folder.parent)
+    try:
+        await stage.fleet.until_ready(False, DISK_SAID)
+        await asyncio.sleep(stage.rng.uniform(1, 4))
+    finally:
+        ballast.unlink()
+    stage.note("there is room again")
+    if not stage.postgres.running:
+        await asyncio.to_thread(stage.postgres.start)
+        stage.note("the database is back")
+    await stage.fleet.until_ready(True, DISK_SAID)
+    await asyncio.sleep(stage.rng.uniform(1, 3))
+
+
 TROUBLES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "kill": kill_worker,
     "postgres": stop_postgres,
@@ -120,4 +143,5 @@ TROUBLES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "pause": pause_worker,
     "deploy": stop_worker,
     "broker": kill_broker,
+    "disk": fill_disk,
 }

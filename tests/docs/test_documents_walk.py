@@ -76,8 +76,9 @@ def test_commands_of_the_api_page(served: Any, documents: Any) -> None:
     assert len(set(re.findall(r'\{"run_id":"([^"]+)"\}', text))) == 1
 
 
-def test_commands_of_the_operators_page(served: Any, documents: Any) -> None:
-    blocks = documents.blocks("sh", "docs/operate.md")
+def test_commands_of_the_operators_pages(served: Any, documents: Any) -> None:
+    pages = ("docs/operate.md", "docs/backup.md", "docs/capacity.md")
+    blocks = [block for page in pages for block in documents.blocks("sh", page)]
     script = f"\necho '{MARK}'\n".join(block.text for block in blocks)
 
     done = served.shell("set -e\n" + script)

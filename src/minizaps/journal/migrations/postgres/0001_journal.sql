@@ -58,7 +58,7 @@ CREATE TABLE runs (
   error_type text COLLATE "C",
   error_path text COLLATE "C",
   dead_letter text COLLATE "C"   -- of failed runs: open, replayed, discarded
-) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+) WITH (autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX runs_by_project ON runs (project, id);
 CREATE INDEX runs_by_status ON runs (project, status, id);
 CREATE INDEX runs_by_workflow ON runs (workflow_id, id);
