@@ -1,4 +1,4 @@
-"""Several processes on one Postgres: two that take runs in, four that drive them."""
+"""Several processes on one Postgres: some take runs in, others drive them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import aiohttp
 
 from .server import Hung, Server, free_port
 
-APIS = 2
-WORKERS = 4
 CLAIMED = re.compile(r'^minizaps_runs_claimed_total\{found="(\w+)"\} (\S+)$', re.M)
 
 
@@ -24,11 +22,19 @@ class Fleet:
         workers: those that drive them.
     """
 
-    def __init__(self, folder: Path, sabotage: str | None, **settings: str) -> None:
-        self._metrics = [free_port() for _ in range(WORKERS)]
+    def __init__(
+        self,
+        folder: Path,
+        sabotage: str | None = None,
+        *,
+        doors: int = 2,
+        workers: int = 4,
+        **settings: str,
+    ) -> None:
+        self._metrics = [free_port() for _ in range(workers)]
         self.doors = [
             Server(_own(folder, f"api-{n}"), sabotage, "serve --no-worker", **settings)
-            for n in range(APIS)
+            for n in range(doors)
         ]
         self.workers = [
             Server(

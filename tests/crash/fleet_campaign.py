@@ -38,6 +38,7 @@ class FleetScenario:
         troubles: the names of what happens, in turns, each turn in another order.
         times: how often something happens.
         sabotage: the promise that the processes break.
+        least: runs that have to be acknowledged before the end.
     """
 
     seed: int
@@ -47,6 +48,9 @@ class FleetScenario:
     posters: int = 6
     mix: tuple[str, ...] = tuple(SPECS)
     cancel_share: float = 0.15
+    doors: int = 2
+    workers: int = 4
+    least: int = 60
 
 
 async def run_fleet(
@@ -74,7 +78,13 @@ async def run_fleet(
         settings = {"MINIZAPS_DATABASE_URL": through.geturl()}
         if broker is not None:
             settings["MINIZAPS_BROKER_URL"] = broker.url
-        fleet = Fleet(folder, scenario.sabotage, **settings)
+        fleet = Fleet(
+            folder,
+            scenario.sabotage,
+            doors=scenario.doors,
+            workers=scenario.workers,
+            **settings,
+        )
         if broker is not None and "broker" in scenario.troubles:
             broker.kill()  # the first trouble: it is not there when they start
         await fleet.start()
@@ -90,6 +100,9 @@ async def run_fleet(
             for number, trouble in enumerate(_turns(scenario, rng), 1):
                 await TROUBLES[trouble](stage)
                 say(f"trouble {number}: {trouble}")
+            async with asyncio.timeout(DRAINED_WITHIN):
+                while sum(bool(post.run_ids) for post in client.posts) < scenario.least:
+                    await asyncio.sleep(0.1)
             await _settle(client, fleet, direct)
             found = await fleet.found()
         finally:

@@ -159,7 +159,7 @@ async def soak(seed: int, runs: int, kill_every: float, folder: Path) -> list[st
     disk = Path(tempfile.gettempdir())
     with PostgresServer(folder=disk, settings={"max_wal_size": "1GB"}) as postgres:
         database = postgres.create_database("soak")
-        fleet = Fleet(folder, None, MINIZAPS_DATABASE_URL=database)
+        fleet = Fleet(folder, MINIZAPS_DATABASE_URL=database)
         async with SinkProcess(folder) as sink:
             await fleet.start()
             try:

@@ -15,8 +15,10 @@ from .checker import check
 from .evidence import Evidence
 from .fleet_campaign import FleetScenario, run_fleet
 
-CAMPAIGN_WITHIN = 110.0
+CAMPAIGN_WITHIN = 240.0
 EVERY_KIND = ("kill", "deploy", "postgres", "terminate", "cut")
+
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +33,7 @@ async def evidence_of(
     async with asyncio.timeout(CAMPAIGN_WITHIN):
         evidence = await run_fleet(scenario, folder, broker)
     assert len(evidence.troubles) >= scenario.times
-    assert len(evidence.runs) > 50
+    assert len(evidence.runs) >= scenario.least
     return evidence
 
 
@@ -46,7 +48,7 @@ async def test_nothing_is_lost_on_postgres(tmp_path: Path) -> None:
 
 
 async def test_nothing_is_lost_when_the_broker_dies(tmp_path: Path, redis_server: Daemon) -> None:
-    scenario = FleetScenario(12, ("broker",), 1)
+    scenario = FleetScenario(12, ("broker",), 1, doors=1, workers=2)
     evidence = await evidence_of(scenario, tmp_path, redis_server)
     assert violations(evidence) == []
     assert evidence.found["broker"], "while there is a broker, it tells of the runs"
@@ -55,7 +57,7 @@ async def test_nothing_is_lost_when_the_broker_dies(tmp_path: Path, redis_server
 
 async def test_a_missing_fence_is_seen_on_postgres(tmp_path: Path) -> None:
     scenario = FleetScenario(
-        13, ("terminate",), 3, "fence", mix=("relay", "charge"), cancel_share=0.8
+        13, ("terminate",), 3, "fence", mix=("relay", "charge"), cancel_share=0.8, workers=1
     )
     found = violations(await evidence_of(scenario, tmp_path))
     assert any("while cancelled" in what for what in found), found
