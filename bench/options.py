@@ -14,7 +14,7 @@ class Options:
         seconds: of full load, a repetition.
         scale_seconds: of full load on each layout, a repetition.
         latency_seconds: of steady low load, a repetition.
-        first_step_seconds: the same, where the first step is looked at.
+        first_step_seconds: the same, where the first step is looked at, once.
         warm_up: seconds of load before the first repetition.
         waiting: runs that wait.
         waking: runs that wake in the same second.
@@ -25,8 +25,8 @@ class Options:
 
     repeat: int = 3
     seconds: float = 5.0
-    scale_seconds: float = 4.0
-    first_step_seconds: float = 10.0
+    scale_seconds: float = 3.0
+    first_step_seconds: float = 20.0
     latency_seconds: float = 10.0
     warm_up: float = 1.0
     waiting: int = 100_000

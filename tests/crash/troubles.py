@@ -101,7 +101,7 @@ async def pause_worker(stage: Stage) -> None:
 async def stop_worker(stage: Stage) -> None:
     """SIGTERM for a worker, as at a deploy, and another start."""
     worker = stage.rng.choice(stage.fleet.workers)
-    stage.note("SIGTERM of a worker", excuses=False)
+    stage.note("SIGTERM of a worker")  # a claim that was under way is rescued from it
     await (worker.stop() if worker.running else worker.kill("itself"))
     await worker.start()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from minizaps.failpoints import failpoint
 from minizaps.journal.journal import Journal
@@ -11,6 +12,7 @@ from minizaps.worker.worker import Worker
 
 INTERVAL = 0.5
 BATCH = 250
+ORPHANED = 3.0  # seconds
 
 
 class Rescuer:
@@ -21,7 +23,7 @@ class Rescuer:
         self._membership = membership
         self._worker = worker
         self._lost: set[tuple[str, int]] = set()
-        self._unknown: set[tuple[str, int]] = set()
+        self._unknown: dict[tuple[str, int], float] = {}
 
     async def run_once(self) -> int:
         """Make ready what nobody drives; return how many runs that were."""
@@ -40,16 +42,18 @@ class Rescuer:
     async def compare(self) -> int:
         """Drop what is driven but no longer ours; rescue what is ours but not driven.
 
-        Between a write and the moment its run is put down the two differ, so that only a lease
-        that is found at two looks in a row counts.
+        Between a write and the moment its run is taken or put down the two differ, so that a lease
+        has to be found driven for nothing at two looks in a row, and held by nobody for seconds:
+        the answer to a claim may be late.
         """
         held = set((await self._journal.held(self._worker.name)).items())
         driven = set(self._worker.leases.items())
-        lost, unknown = driven - held, held - driven
+        lost, now = driven - held, time.monotonic()
         for run_id, epoch in lost & self._lost:
             self._worker.drop(run_id, epoch)
-        orphans = unknown & self._unknown
-        self._lost, self._unknown = lost, unknown
+        self._lost = lost
+        self._unknown = {lease: self._unknown.get(lease, now) for lease in held - driven}
+        orphans = [lease for lease, since in self._unknown.items() if now - since > ORPHANED]
         return await self._journal.adopt(orphans)
 
     async def pause(self) -> None:
