@@ -8,16 +8,15 @@ import subprocess
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.servers.guard import Guard
 from tests.servers.places import free_port, new_folder, server_user
+from tests.servers.running import Running
 
 PATIENCE = 30.0
 
 
-class Daemon(ABC):
+class Daemon(Running, ABC):
     """Runs inside its `with`, at most as long as the tests. Its data outlives restarts."""
 
     def __init__(self, server: str) -> None:
@@ -29,22 +28,6 @@ class Daemon(ABC):
         self._process: subprocess.Popen[bytes] | None = None
         if self._user:
             os.chown(self.folder, self._user["user"], self._user["group"])
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     @abstractmethod

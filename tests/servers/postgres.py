@@ -5,15 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import asyncpg
 
 from tests.servers.places import MEMORY
 from tests.servers.postgres_binaries import find_binaries, release
 from tests.servers.postgres_cluster import PostgresCluster
-from tests.servers.postgres_session import PostgresSession
 
 ROLE = "minizaps"
 TERMINATE = """
@@ -42,29 +40,9 @@ class PostgresServer(PostgresCluster):
         super().__init__(found, folder, settings or {})
         self.release = release(found)
         self._password = secrets.token_hex(8)
-        self._session = PostgresSession(host=str(self.folder), port=self.port, user="postgres")
 
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-            self.fetch(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{self._password}'")
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Stop, and remove the folder."""
-        self._session.close()
-        super().close()
+    def prepare(self) -> None:
+        self.fetch(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{self._password}'")
 
     def url(self, name: str) -> str:
         """The URL of a database."""

@@ -13,6 +13,8 @@ from typing import Any, Literal
 from tests.servers.guard import Guard, is_alive
 from tests.servers.places import free_port, new_folder, server_user
 from tests.servers.postgres_binaries import reachable
+from tests.servers.postgres_session import PostgresSession
+from tests.servers.running import Running
 
 PATIENCE = 30.0
 ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}
@@ -32,7 +34,7 @@ READY = ("ready", "standby")
 Mode = Literal["fast", "immediate"]
 
 
-class PostgresCluster:
+class PostgresCluster(Running):
     """Data, a port and a postmaster, which live until `close`, at most as long as the tests."""
 
     def __init__(self, binaries: Path, folder: Path | None, settings: Mapping[str, Any]) -> None:
@@ -47,6 +49,7 @@ class PostgresCluster:
         self.data = self.folder / "data"
         self._settings = SETTINGS | dict(settings)
         self._process: subprocess.Popen[bytes] | None = None
+        self._session = PostgresSession(host=str(self.folder), port=self.port, user="postgres")
 
     @property
     def running(self) -> bool:
@@ -97,6 +100,7 @@ class PostgresCluster:
 
     def close(self) -> None:
         """Stop, and remove the folder."""
+        self._session.close()
         if self.running:
             self.stop("immediate")
         state = self.data / "postmaster.pid"

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
 from tests.servers.postgres import PostgresServer
 from tests.servers.postgres_cluster import PostgresCluster
-from tests.servers.postgres_session import PostgresSession
 
 BASE_BACKUP = ("-X", "stream", "-c", "fast", "-R", "-U", "postgres")
 
@@ -18,30 +14,10 @@ class PostgresStandby(PostgresCluster):
     def __init__(self, primary: PostgresServer) -> None:
         super().__init__(primary.binaries, None, {})
         self._primary = primary
-        self._session = PostgresSession(host=str(self.folder), port=self.port, user="postgres")
 
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-            self._primary.fetch("ALTER SYSTEM SET synchronous_standby_names = '*'")
-            self._primary.fetch("SELECT pg_reload_conf()")
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Stop, and remove the folder."""
-        self._session.close()
-        super().close()
+    def prepare(self) -> None:
+        self._primary.fetch("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self._primary.fetch("SELECT pg_reload_conf()")
 
     def promote(self) -> None:
         """Become a primary, which waits for no standby."""

@@ -40,4 +40,6 @@ def load_queries(database: str) -> dict[str, str]:
         body.replace("{run_columns}", run_columns).replace("{own_columns}", own_columns)
         for body in bodies
     )
-    return dict(zip(parts[1::2], filled, strict=True))
+    queries = dict(zip(parts[1::2], filled, strict=True))
+    shared = queries.get("claim_chosen", "")
+    return {name: body.replace("{claim_chosen}", shared) for name, body in queries.items()}

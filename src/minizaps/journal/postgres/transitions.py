@@ -79,13 +79,13 @@ class PostgresTransitions:
         self, worker: str, turns: Sequence[Turn], limit: int, queued_until: int, now: int
     ) -> list[Claimed]:
         projects, allowed = [t.project for t in turns], [t.allowed for t in turns]
-        rows = await self._db.rows("claim", projects, allowed, limit, queued_until, worker, now)
+        rows = await self._db.rows("claim", worker, now, projects, allowed, limit, queued_until)
         return await self._claimed(rows)
 
     async def claim_known(
         self, worker: str, ids: Sequence[str], full: Sequence[str], now: int
     ) -> list[Claimed]:
-        rows = await self._db.rows("claim_known", list(ids), list(full), worker, now)
+        rows = await self._db.rows("claim_known", worker, now, list(ids), list(full))
         return await self._claimed(rows)
 
     async def _claimed(self, rows: Sequence[Row]) -> list[Claimed]:
@@ -133,8 +133,7 @@ class PostgresTransitions:
         return int(count)
 
     async def prune(self, bound: str, before: int, limit: int, *, dead_letters: bool) -> int:
-        query = "prune_dead_letters" if dead_letters else "prune"
-        ((count,),) = await self._db.rows(query, bound, before, limit)
+        ((count,),) = await self._db.rows("prune", bound, before, limit, dead_letters)
         return int(count)
 
 

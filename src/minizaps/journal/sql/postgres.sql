@@ -97,49 +97,42 @@ WITH RECURSIVE project (id) AS (
 )
 SELECT id FROM project WHERE id IS NOT NULL;
 
--- name: claim
--- The projects take turns; what another worker is claiming at this moment is passed over. A run
--- that became ready after this claim was sent is not claimed at a time before that.
-WITH turn AS (
-  SELECT * FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS t (project, allowed, place)
-), chosen AS MATERIALIZED (
-  SELECT q.* FROM turn t CROSS JOIN LATERAL (
-    SELECT id, due_at FROM runs
-    WHERE status = 'queued' AND project = t.project AND due_at <= $4
-    ORDER BY priority DESC, due_at LIMIT t.allowed FOR UPDATE SKIP LOCKED
-  ) q
-  ORDER BY t.place LIMIT $3
-), claimed AS (
-  UPDATE runs r SET status = 'running', epoch = epoch + 1, worker = $5, due_at = NULL,
-                    started_at = coalesce(started_at, greatest($6, chosen.due_at))
+-- name: claim_chosen
+-- The end of both claims: worker $1 takes the runs in `chosen`. One that became ready after the
+-- claim was sent is not claimed at a time before that.
+claimed AS (
+  UPDATE runs r SET status = 'running', epoch = epoch + 1, worker = $1, due_at = NULL,
+                    started_at = coalesce(started_at, greatest($2, chosen.due_at))
   FROM chosen WHERE r.id = chosen.id
-  RETURNING r.*, greatest($6, chosen.due_at) AS claimed_at
+  RETURNING r.*, greatest($2, chosen.due_at) AS claimed_at
 ), history AS (
   INSERT INTO events (run_id, seq, at, kind, data)
   SELECT id, (SELECT max(seq) + 1 FROM events WHERE run_id = claimed.id), claimed_at, 'claim',
-         format('{"worker":"%s","epoch":%s}', $5, epoch)
+         format('{"worker":"%s","epoch":%s}', $1, epoch)
   FROM claimed
 )
-SELECT {own_columns} FROM claimed;
+SELECT {own_columns} FROM claimed
+
+-- name: claim
+-- The projects take turns; what another worker is claiming at this moment is passed over.
+WITH turn AS (
+  SELECT * FROM unnest($3::text[], $4::int[]) WITH ORDINALITY AS t (project, allowed, place)
+), chosen AS MATERIALIZED (
+  SELECT q.* FROM turn t CROSS JOIN LATERAL (
+    SELECT id, due_at FROM runs
+    WHERE status = 'queued' AND project = t.project AND due_at <= $6
+    ORDER BY priority DESC, due_at LIMIT t.allowed FOR UPDATE SKIP LOCKED
+  ) q
+  ORDER BY t.place LIMIT $5
+), {claim_chosen};
 
 -- name: claim_known
 -- As `claim`, of these runs alone.
 WITH chosen AS MATERIALIZED (
   SELECT id, due_at FROM runs
-  WHERE id = ANY($1::uuid[]) AND (status = 'queued') IS TRUE AND project <> ALL($2::text[])
+  WHERE id = ANY($3::uuid[]) AND (status = 'queued') IS TRUE AND project <> ALL($4::text[])
   FOR UPDATE SKIP LOCKED
-), claimed AS (
-  UPDATE runs r SET status = 'running', epoch = epoch + 1, worker = $3, due_at = NULL,
-                    started_at = coalesce(started_at, greatest($4, chosen.due_at))
-  FROM chosen WHERE r.id = chosen.id
-  RETURNING r.*, greatest($4, chosen.due_at) AS claimed_at
-), history AS (
-  INSERT INTO events (run_id, seq, at, kind, data)
-  SELECT id, (SELECT max(seq) + 1 FROM events WHERE run_id = claimed.id), claimed_at, 'claim',
-         format('{"worker":"%s","epoch":%s}', $3, epoch)
-  FROM claimed
-)
-SELECT {own_columns} FROM claimed;
+), {claim_chosen};
 
 -- name: histories
 SELECT run_id::text, seq, at, kind, path, attempt, data FROM events
@@ -252,18 +245,8 @@ SELECT count(*) FROM forgotten;
 
 -- name: prune
 WITH expired AS MATERIALIZED (
-  SELECT id FROM runs WHERE id < $1 AND finished_at < $2 AND dead_letter IS DISTINCT FROM 'open'
-  ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
-), history AS (
-  DELETE FROM events USING expired WHERE events.run_id = expired.id
-), pruned AS (
-  DELETE FROM runs USING expired WHERE runs.id = expired.id RETURNING 1
-)
-SELECT count(*) FROM pruned;
-
--- name: prune_dead_letters
-WITH expired AS MATERIALIZED (
-  SELECT id FROM runs WHERE id < $1 AND finished_at < $2 AND dead_letter = 'open'
+  SELECT id FROM runs
+  WHERE id < $1 AND finished_at < $2 AND (dead_letter IS NOT DISTINCT FROM 'open') = $4
   ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
 ), history AS (
   DELETE FROM events USING expired WHERE events.run_id = expired.id

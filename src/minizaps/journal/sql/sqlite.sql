@@ -98,12 +98,9 @@ INSERT INTO idempotency (scope, key, body_hash, run_id, created_at) VALUES (?, ?
 DELETE FROM idempotency WHERE (scope, key) IN
   (SELECT scope, key FROM idempotency WHERE created_at < ? LIMIT ?);
 
--- name: expired_runs
-SELECT id FROM runs WHERE id < ?1 AND finished_at < ?2 AND coalesce(dead_letter, '') <> 'open'
+-- name: expired
+SELECT id FROM runs WHERE id < ?1 AND finished_at < ?2 AND (dead_letter IS 'open') = ?4
 ORDER BY id LIMIT ?3;
-
--- name: expired_dead_letters
-SELECT id FROM runs WHERE id < ?1 AND finished_at < ?2 AND dead_letter = 'open' ORDER BY id LIMIT ?3;
 
 -- name: delete_events
 DELETE FROM events WHERE run_id IN (SELECT value FROM json_each(?));

@@ -148,8 +148,8 @@ class SqliteTransitions:
 
     async def prune(self, bound: str, before: int, limit: int, *, dead_letters: bool) -> int:
         def operation(db: apsw.Connection) -> int:
-            query = self._q["expired_dead_letters" if dead_letters else "expired_runs"]
-            expired = _array([i for (i,) in db.execute(query, (bound, before, limit))])
+            rows = db.execute(self._q["expired"], (bound, before, limit, dead_letters))
+            expired = _array([i for (i,) in rows])
             db.execute(self._q["delete_events"], (expired,))
             db.execute(self._q["delete_runs"], (expired,))
             return db.changes()
