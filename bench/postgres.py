@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, Self
 
 from tests.servers.postgres import PostgresServer
@@ -56,12 +55,7 @@ class Postgres:
         self._server.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.close()
 
     def create(self) -> str:

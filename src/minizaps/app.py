@@ -105,6 +105,7 @@ async def open_app(
             broker = open_broker(settings.broker_url)
             stack.push_async_callback(broker.close)
             publisher = Publisher(broker)
+            stack.push_async_callback(publisher.close)  # what the drained worker has given back
             app.journal.on_queued = publisher.queued
             await stack.enter_async_context(_repeating(publisher))
         if app.worker is not None:
