@@ -25,7 +25,6 @@ class Daemon(Running, ABC):
         self.log = self.folder / "log"
         self._user = server_user()
         self._guard = Guard(self.folder, signal.SIGKILL)
-        self._process: subprocess.Popen[bytes] | None = None
         if self._user:
             os.chown(self.folder, self._user["user"], self._user["group"])
 
@@ -49,17 +48,6 @@ class Daemon(Running, ABC):
     @abstractmethod
     def _is_ready(self) -> bool:
         """Does it answer?"""
-
-    @property
-    def running(self) -> bool:
-        """Is there a process?"""
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        assert self._process is not None, "the server does not run"
-        return self._process.pid
 
     def start(self) -> None:
         """Start, with the port and the data of before, and wait until calls are taken."""

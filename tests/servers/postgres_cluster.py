@@ -48,19 +48,7 @@ class PostgresCluster(Running):
         self.log = self.folder / "log"
         self.data = self.folder / "data"
         self._settings = SETTINGS | dict(settings)
-        self._process: subprocess.Popen[bytes] | None = None
         self._session = PostgresSession(host=str(self.folder), port=self.port, user="postgres")
-
-    @property
-    def running(self) -> bool:
-        """Is there a postmaster?"""
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def pid(self) -> int:
-        """The process id of the postmaster."""
-        assert self._process is not None, "the server does not run"
-        return self._process.pid
 
     def start(self) -> None:
         """Start, with the port and the data of before, and wait until calls are taken."""
