@@ -186,11 +186,18 @@ async def test_a_run_that_the_worker_does_not_know_is_found(
     assert (await driver.run(started.run_id)).status is Status.SUCCEEDED
 
 
-async def test_a_run_that_was_taken_away_is_dropped(driver: Driver) -> None:
+async def nothing() -> int:
+    return 0
+
+
+async def test_a_run_that_was_taken_away_is_dropped(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hanging = {**STEPS[0], "config": {"hang": True}}
     run_id = await driver.start(await driver.define(hanging))
     await Probe.started.wait()
     assert driver.app.worker is not None
+    monkeypatch.setattr(driver.app.worker, "run_once", nothing)  # it does not take the run again
     await driver.app.journal.adopt([(run_id, 1)])
     rescuer = Rescuer(driver.app.journal, ALONE, driver.app.worker)
     await rescuer.compare()
