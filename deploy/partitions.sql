@@ -64,6 +64,10 @@ BEGIN
     'ALTER TABLE events ATTACH PARTITION events_old FOR VALUES FROM (MINVALUE) TO (%L)',
     first_id(day + 1));
   EXECUTE format('DROP TABLE %I, %I', runs_day, events_day);
+  DELETE FROM signals s WHERE s.run_id BETWEEN first_id(day) AND first_id(day + 1)
+    AND NOT EXISTS (SELECT FROM runs r WHERE r.id = s.run_id);
+  DELETE FROM callbacks c WHERE c.run_id BETWEEN first_id(day) AND first_id(day + 1)
+    AND NOT EXISTS (SELECT FROM runs r WHERE r.id = c.run_id);
 END $$;
 
 -- The two tables, split: same columns, same indexes, same names.

@@ -17,6 +17,7 @@ from docs.markdown import fenced, fill
 from minizaps import WorkflowEngine
 from minizaps.api.server import create_api
 from minizaps.definition.schema import definition_schema
+from minizaps.simulation.written import Suite
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,11 +33,14 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         "fields": reference.definition_fields,
         "limits": reference.limits_table,
     },
+    "docs/control-flow.md": {"fields": reference.control_fields},
+    "docs/run-limits.md": {"fields": reference.run_limit_fields},
     "docs/state-machine.md": {
         "statuses": interfaces.statuses_table,
         "diagram": interfaces.state_diagram,
         "transitions": interfaces.transitions_table,
     },
+    "docs/testing.md": {"fields": reference.test_fields},
     "docs/cli.md": {"commands": interfaces.commands_reference},
     "docs/api.md": {
         "calls": interfaces.routes_table,
@@ -59,6 +63,7 @@ def made() -> dict[Path, str]:
         files[connectors / name] = text
     files[connectors / "README.md"] = reference.connector_index()
     files[ROOT / "docs" / "definition.schema.json"] = _json(_definition_schema())
+    files[ROOT / "docs" / "test.schema.json"] = _json(Suite.model_json_schema())
     files[ROOT / "docs" / "openapi.json"] = _json(create_api().openapi())
     return files
 

@@ -32,6 +32,14 @@ def api_routes() -> list[tuple[str, str, str, str]]:
             meaning = inspect.cleandoc(route.endpoint.__doc__ or "").replace("\n", " ")
             rows.append((method, prefix + route.path, _role(route), meaning))
     rows.append(("any", "/hooks/{token}", "", 'Start a run: 202 `{"run_id"}` once it is on disk.'))
+    rows.append(
+        (
+            "POST",
+            "/callbacks/{token}",
+            "",
+            "Answer a `wait` step, once. A GET shows a page with a button.",
+        )
+    )
     return rows
 
 
@@ -115,8 +123,10 @@ def _transition(kind: str, transition: Transition) -> list[str]:
 _PLAIN = {
     "start": "the run is accepted",
     "claim": "a worker takes it, with a new lease epoch",
+    "defer": "the run is accepted; a limit lets it start later",
     "retry": "an attempt has failed; the next one is due later",
-    "pause": "a step waits",
+    "pause": "a step waits for a time or for a signal",
+    "wait": "nothing can be done now: a time or a signal is waited for",
     "wake": "the wait is over",
     "succeed": "all steps are done",
     "fail": "the run has failed and is a dead letter",

@@ -6,15 +6,18 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from docs.fields import field_rows, field_table
 from docs.markdown import code, fenced, table
 from minizaps import BaseConnector, ConnectorConfig, WorkflowEngine
-from minizaps.definition import workflow
+from minizaps.definition import steps, workflow
 from minizaps.definition.durations import LONGEST
 from minizaps.definition.strict_json import DEEPEST
 from minizaps.engine.planner import MOST_INTERRUPTIONS
 from minizaps.engine.retry import LONGEST_RETRY_AFTER
 from minizaps.settings import Settings
+from minizaps.simulation import written
 
 EXAMPLES = Path(__file__).parent / "connectors" / "examples"
 MADE = "<!-- Made by `make docs` from the code: change it there. -->"
@@ -32,15 +35,59 @@ def settings_table() -> str:
 
 def definition_fields() -> str:
     """The models of a definition, each with its table."""
-    parts = []
-    for model, where in (
+    return _models(
         (workflow.Definition, "the whole definition"),
         (workflow.Trigger, "an entry of `triggers`"),
-        (workflow.Step, "an entry of `steps`"),
-        (workflow.RetryPolicy, "a step's `retry`"),
-        (workflow.OnError, "a step's `on_error` with steps"),
-    ):
-        default = "the connector's" if model is workflow.RetryPolicy else None
+        (steps.Step, "an entry of `steps`"),
+        (steps.RetryPolicy, "a step's `retry`"),
+        (steps.OnError, "a step's `on_error` with steps"),
+    )
+
+
+def control_fields() -> str:
+    """The models of blocks and calls, each with its table."""
+    return _models(
+        (steps.Foreach, "a step of type `foreach`"),
+        (steps.ForeachConfig, "its `config`"),
+        (steps.Parallel, "a step of type `parallel`"),
+        (steps.ParallelConfig, "its `config`"),
+        (steps.Branch, "an entry of `branches`"),
+        (steps.Switch, "a step of type `switch`"),
+        (steps.Case, "an entry of `cases`"),
+        (steps.Call, "a step of type `workflow`"),
+        (steps.CallConfig, "its `config`"),
+        (steps.Wait, "a step of type `wait`"),
+        (steps.WaitConfig, "its `config`"),
+    )
+
+
+def run_limit_fields() -> str:
+    """The models of the limits on a workflow's runs, each with its table."""
+    return _models(
+        (workflow.Concurrency, "a workflow's `concurrency`"),
+        (workflow.Rate, "a workflow's `rate`"),
+        (workflow.Debounce, "a workflow's `debounce`"),
+    )
+
+
+def test_fields() -> str:
+    """The models of a test file, each with its table."""
+    return _models(
+        (written.Suite, "the whole file"),
+        (written.Scenario, "an entry of `tests`"),
+        (written.Start, "a test's `trigger`"),
+        (written.Mock, "an entry of `mocks`"),
+        (written.MockError, "a mock's `error`"),
+        (written.Answer, "an entry of `answers`"),
+        (written.Expect, "a test's `expect`"),
+        (written.ExpectedStep, "an entry of its `steps`"),
+    )
+
+
+def _models(*models: tuple[type[BaseModel], str]) -> str:
+    parts = []
+    for model, where in models:
+        default = "the connector's" if model is steps.RetryPolicy else None
         described = inspect.cleandoc(model.__doc__ or "").split("\n\n")[0]
         heading = f"### {model.__name__}: {where}"
         parts += [heading, described, field_table(model, default=default)]
@@ -56,7 +103,7 @@ def limits_table() -> str:
         ["steps of a definition, nested ones too", f"{workflow.MOST_STEPS}", ""],
         ["triggers of a definition", f"{trigger_list.max_length}", ""],
         ["nesting of JSON", f"{DEEPEST} levels", ""],
-        ["an id", code(workflow.ID_PATTERN), ""],
+        ["an id", code(steps.ID_PATTERN), ""],
         ["a duration", f"{LONGEST / 86400 / 366:.0f} years", ""],
         ["a `Retry-After` that is waited for", f"{LONGEST_RETRY_AFTER / 3600:.0f} hours", ""],
         ["interruptions of a step by its worker's death", f"{MOST_INTERRUPTIONS}", ""],

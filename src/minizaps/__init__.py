@@ -1,7 +1,7 @@
 """Mini-Zaps: durable workflow automation. This is the door for developers of connectors."""
 
 from minizaps.connectors.base import BaseConnector, ConnectorConfig, Context, Pause
-from minizaps.definition.workflow import RetryPolicy
+from minizaps.definition.steps import RetryPolicy
 from minizaps.engine.engine import StepType, WorkflowEngine
 from minizaps.errors import ConnectorError
 

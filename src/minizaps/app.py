@@ -24,10 +24,12 @@ from minizaps.journal.listings import Listings
 from minizaps.journal.membership import Membership
 from minizaps.journal.open import open_database
 from minizaps.journal.records import NewRun, Started
+from minizaps.journal.signals import Signals
 from minizaps.metrics import RUNS_STARTED, labelled
 from minizaps.settings import Settings
 from minizaps.worker.claimer import Claimer, Sweeper
 from minizaps.worker.duties import Duty, repeat
+from minizaps.worker.follow_up import FollowUp
 from minizaps.worker.heartbeat import Heartbeat
 from minizaps.worker.pruner import Pruner
 from minizaps.worker.rescuer import Rescuer
@@ -46,6 +48,7 @@ class App:
     settings: Settings
     clock: Clock
     journal: Journal
+    signals: Signals
     catalog: Catalog
     access: Access
     listings: Listings
@@ -53,13 +56,14 @@ class App:
     worker: Worker | None
 
     async def start(self, new: NewRun) -> Started:
-        """Accept a run; this process's worker takes it at once if it has a free place.
+        """Accept a run; this process's worker takes it at once if it has a free place, and the
+        run has no limits.
 
         Raises:
             IdempotencyMismatch, Conflict, JournalUnavailable: as `Journal.start`.
         """
         worker = self.worker
-        if worker is None or not worker.reserve(new.project):
+        if worker is None or new.limits is not None or not worker.reserve(new.project):
             started = await self.journal.start(new)
         else:
             claimed = None
@@ -123,12 +127,14 @@ def _compose(
     settings: Settings, clock: Clock, database: Database, http: HttpClient, *, worker: bool
 ) -> App:
     journal, catalog = Journal(database, clock), Catalog(database, clock)
-    tools = Tools(http, clock, settings.max_output_bytes)
-    engine = WorkflowEngine(journal, catalog, tools, max_events=settings.max_events)
+    signals = Signals(database, journal, clock)
+    tools = Tools(http, clock, settings.max_output_bytes, settings.base_url)
+    engine = WorkflowEngine(journal, signals, catalog, tools, max_events=settings.max_events)
     return App(
         settings=settings,
         clock=clock,
         journal=journal,
+        signals=signals,
         catalog=catalog,
         access=Access(database, clock),
         listings=Listings(database),
@@ -155,7 +161,11 @@ async def _working(
     await membership.join(worker.name)
     await rescuer.recover()
     async with _repeating(
-        Heartbeat(membership, worker), Waker(journal, app.clock), rescuer, pruner
+        Heartbeat(membership, worker),
+        Waker(journal, app.clock),
+        FollowUp(journal),
+        rescuer,
+        pruner,
     ):
         async with _repeating(finder), _consuming(broker, worker):
             yield

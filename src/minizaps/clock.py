@@ -39,6 +39,10 @@ class ManualClock:
         """Move the clock forward."""
         self._now += round(seconds * 1000)
 
+    def move_to(self, now: int) -> None:
+        """Move the clock to a time, in milliseconds."""
+        self._now = now
+
 
 def to_datetime(ms: int) -> datetime:
     """The aware UTC datetime of a time in milliseconds."""

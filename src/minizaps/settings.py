@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     max_response_bytes: int = Field(
         10 * 2**20, ge=1024, description="The most that is read of a response, decompressed."
     )
-    max_events: int = Field(10_000, ge=100, description="The most events of one run.")
+    max_events: int = Field(50_000, ge=100, description="The most events of one run.")
     metrics_port: int = Field(
         0, ge=0, le=65535, description="Where `minizaps worker` serves its metrics; 0: nowhere."
     )

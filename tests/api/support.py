@@ -170,7 +170,10 @@ class Server:
                 await worker.run_once()
                 await worker.settle()
                 counts = await self.app.listings.live_counts()
-                if not {Status.QUEUED, Status.RUNNING} & counts.keys():
+                # What has a signal that it had not seen when it was put down is due at once.
+                woken = await Waker(self.app.journal, self.clock).run_once()
+                busy = {Status.QUEUED, Status.RUNNING} & counts.keys() or worker.leases
+                if not woken and not busy:
                     return
                 await asyncio.sleep(0.002)
 

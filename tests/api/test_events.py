@@ -10,7 +10,10 @@ import pytest
 from tests.api.conftest import Live
 from tests.api.support import API, Server, definition, delay_step, parse_events, pointers, set_step
 
-STORY = ["start", "claim", "complete", "pause", "wake", "claim", "complete", "complete", "succeed"]
+STORY = [
+    *("start", "claim", "complete", "pause", "wait", "wake", "claim", "complete", "complete"),
+    "succeed",
+]
 
 
 async def told(server: Server) -> str:

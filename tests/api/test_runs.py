@@ -14,6 +14,7 @@ RUNS = f"{API}/workflows/flow/runs"
 ORDER = {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}}}
 SUMMARY = {
     "id", "workflow", "status", "trigger", "created_at", "started_at", "finished_at", "wake_at",
+    "parent",
     "replay_of", "error_type", "dead_letter",
 }  # fmt: skip
 

@@ -40,7 +40,7 @@ BROKEN = {
     "name": "broken",
     "steps": [
         {"id": "call", "type": "webhook", "config": {"url": "http://127.0.0.1:1/"},
-         "retry": {"max_attempts": 2, "delay": 0.01}},
+         "retry": {"max_attempts": 2, "delay": 0.3, "jitter": False}},
     ],
 }  # fmt: skip
 

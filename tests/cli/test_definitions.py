@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import jsonschema
@@ -63,3 +64,24 @@ def test_input_that_is_no_json_is_said(minizaps: Minizaps) -> None:
     result = minizaps("run", "hello.json", "--input", "{name}")
     assert result.code == 1
     assert "--input: not acceptable JSON" in result.err
+
+
+def test_run_gives_up_where_nobody_can_answer(minizaps: Minizaps, tmp_path: Path) -> None:
+    asks = {"name": "asks", "steps": [{"id": "approval", "type": "wait"}]}
+    (tmp_path / "asks.json").write_text(json.dumps(asks))
+    result = minizaps("run", "asks.json")
+    assert (result.code, "approval waits for an answer" in result.err) == (1, True)
+
+
+def test_run_knows_the_workflows_that_are_called(minizaps: Minizaps, tmp_path: Path) -> None:
+    call = {
+        "id": "sub",
+        "type": "workflow",
+        "config": {"workflow": "hello", "input": {"name": "Bo"}},
+    }
+    (tmp_path / "calls.json").write_text(json.dumps({"name": "calls", "steps": [call]}))
+    alone = minizaps("run", "calls.json")
+    assert "there is no workflow 'hello': save it first" in alone.err
+    result = minizaps("run", "calls.json", "--with", "hello.json", "--json")
+    assert result.code == 0
+    assert result.json["steps"][0]["run"]

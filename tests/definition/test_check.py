@@ -76,7 +76,11 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "no type": (flow({"config": {}}), "/steps/0/type", "required"),
     "a type that is a number": (flow(step(type=1)), "/steps/0/type", "string"),
     "an unknown type": (flow(step(type="webhok")), "/steps/0/type", "did you mean 'webhook'?"),
-    "a type like no other": (flow(step(type="x")), "/steps/0/type", "delay, set, webhook"),
+    "a type like no other": (
+        flow(step(type="x")),
+        "/steps/0/type",
+        "delay, foreach, parallel, set",
+    ),
     "an unknown key": (flow(colour=1), "/colour", "unknown key"),
     "an unknown key of a step": (flow(step(retries=1)), "/steps/0/retries", "did you mean 'retry'"),
     "an unknown key of a retry": (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from minizaps.definition.workflow import RESERVED_ROOTS
+from minizaps.definition.steps import RESERVED
 from tests.definition.support import check, flow, problems, step
 
 
@@ -44,7 +44,7 @@ def test_a_trigger_without_an_id_gets_one(trigger_id: dict[str, None]) -> None:
     assert [t["id"] for t in stored["triggers"]] == ["webhook_1"]
 
 
-@pytest.mark.parametrize("reserved", sorted(RESERVED_ROOTS))
+@pytest.mark.parametrize("reserved", sorted(RESERVED))
 def test_a_reserved_word_is_no_id(reserved: str) -> None:
     assert "reserved" in problems(flow(step(id=reserved)))["/steps/0/id"]
 

@@ -11,14 +11,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from minizaps.definition.schema import definition_schema
-from minizaps.definition.workflow import RESERVED_ROOTS
+from minizaps.definition.steps import RESERVED
 from tests.definition.support import MODELS, check
 from tests.definition.test_check import BAD, DURATIONS, GOOD, flow, step
 
 SCHEMA = definition_schema(MODELS)
 VALIDATOR = Draft202012Validator(SCHEMA)
+FOLDER = Path(__file__).parents[2] / "examples"
 EXAMPLES = [
-    *sorted((Path(__file__).parents[2] / "examples").glob("*.json")),
+    *sorted(p for p in FOLDER.glob("*.json") if not p.name.endswith(".test.json")),
     resources.files("minizaps.examples").joinpath("hello.json"),
 ]
 # What no schema can say: sizes, expressions, and what holds between two fields.
@@ -79,7 +80,7 @@ def test_the_schema_refuses_a_bad_duration(value: Any) -> None:
     assert list(VALIDATOR.iter_errors(flow(step(type="delay", config={"seconds": value}))))
 
 
-@pytest.mark.parametrize("reserved", sorted(RESERVED_ROOTS))
+@pytest.mark.parametrize("reserved", sorted(RESERVED))
 def test_the_schema_refuses_a_reserved_id(reserved: str) -> None:
     assert list(VALIDATOR.iter_errors(flow(step(id=reserved))))
 

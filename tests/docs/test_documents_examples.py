@@ -12,7 +12,13 @@ from run_it import run_to_its_end
 from minizaps import WorkflowEngine
 
 ROOT = Path(__file__).parent.parent.parent
-FILES = sorted([*ROOT.glob("examples/*.json"), *ROOT.glob("docs/connectors/examples/*.json")])
+FOLDERS = (ROOT / "examples", ROOT / "docs" / "connectors" / "examples")
+FILES = sorted(
+    path
+    for folder in FOLDERS
+    for path in folder.glob("*.json")
+    if not path.name.endswith(".test.json")
+)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)

@@ -11,7 +11,7 @@ from minizaps import BaseConnector, ConnectorConfig, ConnectorError, Pause, Work
 from minizaps.app import App, open_app
 from minizaps.clock import ManualClock
 from minizaps.connectors.base import Context
-from minizaps.definition.workflow import RetryPolicy
+from minizaps.definition.steps import RetryPolicy
 from minizaps.engine.timeline import StepView, timeline
 from minizaps.journal.records import Event, Run
 from minizaps.journal.status import Status
@@ -80,9 +80,15 @@ class Driver:
         worker = self.app.worker
         assert worker is not None
         async with asyncio.timeout(20):
-            while {Status.QUEUED, Status.RUNNING} & (await self.app.listings.live_counts()).keys():
+            while True:
                 await worker.run_once()
                 await worker.settle()
+                counts = await self.app.listings.live_counts()
+                # What has a signal that it had not seen when it was put down is due at once.
+                woken = await Waker(self.app.journal, self.clock).run_once()
+                busy = {Status.QUEUED, Status.RUNNING} & counts.keys() or worker.leases
+                if not woken and not busy:
+                    return
                 await asyncio.sleep(0)
 
     async def advance(self, seconds: float) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minizaps.definition.workflow import RetryPolicy
+from minizaps.definition.steps import RetryPolicy
 from minizaps.engine.replay import results_before
 from minizaps.engine.retry import decide_retry
 from minizaps.errors import ConnectorError, InvalidInput
@@ -69,7 +69,7 @@ async def test_a_replay_from_a_step_that_is_not_there_says_what_is(driver: Drive
 async def replay(driver: Driver, run_id: str, origin: str) -> None:
     run, events = await driver.run(run_id), await driver.events(run_id)
     plan = await driver.app.engine.plan(run.workflow_id, run.version)
-    results = results_before(origin, plan, run, events)
+    results = results_before(origin, plan, run, plan, events)
     trigger = events[0].data["trigger"]
     new = await driver.app.engine.prepare(
         "default", run.workflow_id, 1, trigger, replay_of=run_id, results=results

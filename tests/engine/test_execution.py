@@ -182,3 +182,13 @@ async def test_a_failing_config_says_what_does_not_fit(driver: Driver) -> None:
     run = await driver.execute(step(fail="{{ trigger.body }}"), body="many")
     assert run.error_type == "config"
     assert "/config/fail" in (await driver.last(run.id))["error"]["message"]
+
+
+@pytest.mark.parametrize("steps", [98, 99, 100])
+async def test_a_run_leaves_its_worker_once_whatever_it_has_written_before(
+    driver: Driver, caplog: pytest.LogCaptureFixture, steps: int
+) -> None:
+    driver.app.engine._max_events = 1000
+    run = await driver.execute(*({"type": "set", "config": {"values": {}}} for _ in range(steps)))
+    assert run.status is Status.SUCCEEDED
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from minizaps import WorkflowEngine
 from minizaps.app import open_app
 from minizaps.clock import ManualClock
 from minizaps.connectors.set import SetConnector
-from minizaps.errors import LeaseLost, WorkerLocked
+from minizaps.errors import JournalUnavailable, LeaseLost, WorkerLocked
 from minizaps.journal.claims import Room
 from minizaps.journal.records import Change, NewRun
+from minizaps.journal.signals import Signals
 from minizaps.journal.sqlite.membership import FileLock
 from minizaps.journal.status import Kind, Status
 from minizaps.settings import Settings
@@ -228,8 +230,64 @@ async def test_a_run_whose_connector_is_gone_waits_for_a_person(
     await driver.settle()
     monkeypatch.delitem(WorkflowEngine.CONNECTOR_MAP, "probe")
     driver.app.engine.__init__(  # type: ignore[misc]
-        driver.app.journal, driver.app.catalog, driver.app.engine._tools
+        driver.app.journal, driver.app.signals, driver.app.catalog, driver.app.engine._tools
     )
     await driver.advance(5)
     run = await driver.run(run_id)
     assert (run.status, run.error_type, run.dead_letter) == (Status.FAILED, "definition", "open")
+
+
+@pytest.mark.parametrize("method", ["unread", "callbacks", "post"])
+async def test_an_outage_while_signals_are_looked_at_cuts_no_attempt(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr("minizaps.engine.record.UNAVAILABLE_PAUSE", 0.01)
+    real, outages = getattr(Signals, method), [1, 2]
+
+    async def cut(self: Signals, *given: Any, **keys: Any) -> Any:
+        if outages:
+            outages.pop()
+            raise JournalUnavailable("away for a moment")
+        return await real(self, *given, **keys)
+
+    monkeypatch.setattr(Signals, method, cut)
+    wait = {"id": "w", "type": "wait", "config": {"timeout": 1}, "on_error": "continue"}
+    once = {"id": "x", "type": "once", "config": {"hang": True}}
+    branches = [{"id": "a", "steps": [once]}, {"id": "b", "steps": [wait]}]
+    block = {"id": "par", "type": "parallel", "branches": branches}
+    run_id = await driver.start(await driver.define(block))
+    async with asyncio.timeout(20):
+        await Probe.started.wait()
+        while outages or "catch" not in [e.kind for e in await driver.events(run_id)]:
+            driver.clock.advance(0.1)
+            await asyncio.sleep(0.01)
+    assert (await driver.run(run_id)).status is Status.RUNNING
+    assert len(Probe.calls) == 1
+    await driver.app.journal.cancel(run_id, "default", "test")
+
+
+async def test_on_failure_runs_once_when_two_attempts_were_cut(
+    settings: Settings, clock: ManualClock
+) -> None:
+    once = {"type": "once", "config": {"hang": True}}
+    branches = [{"id": name, "steps": [{**once, "id": f"x_{name}"}]} for name in "ab"]
+    async with open_app(settings, clock=clock, worker=False) as app:
+        driver = Driver(app, clock)
+        run_id = await driver.start(
+            await driver.define(
+                {"id": "par", "type": "parallel", "branches": branches},
+                on_failure=[{**STEPS[0], "id": "tell"}],
+            )
+        )
+        (claimed,) = await app.journal.claim("dead", Room(1, 1))
+        driving = asyncio.create_task((await app.engine.execution(claimed)).drive())
+        while len(Probe.calls) < 2:
+            await asyncio.sleep(0.001)
+        driving.cancel()
+        await asyncio.wait([driving])
+    Probe.calls.clear()
+    async with open_app(settings, clock=clock) as app:
+        driver = Driver(app, clock)
+        await driver.settle()
+        assert (await driver.run(run_id)).error_type == "outcome_unknown"
+        assert [call.path for call in Probe.calls] == ["on_failure.tell"]

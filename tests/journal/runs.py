@@ -29,15 +29,23 @@ def change(kind: Kind, now: int) -> Change:
         Kind.RETRY: ERROR,
         Kind.CATCH: ERROR,
         Kind.PAUSE: {"until": now + 1000, "output": {}},
+        Kind.SIGNAL: {"name": "a", "number": 1, "data": {}},
     }
-    due_at = now + 1000 if kind in (Kind.RETRY, Kind.PAUSE) else None
+    due_at = now + 1000 if kind is Kind.WAIT else None
     return Change(kind, now, "a", 1, data.get(kind), due_at)
 
 
-async def append(journal: Journal, database: Database, run_id: str, epoch: int, kind: Kind) -> None:
-    """Write a change as a worker would that knows how far the history goes."""
+async def append(
+    journal: Journal, database: Database, run_id: str, epoch: int, kind: Kind, *, signals: int = 0
+) -> None:
+    """Write a change as a worker would that knows how far the history goes.
+
+    Args:
+        signals: how many signals it has seen.
+    """
     seq = len(await kinds_of(database, run_id))
-    await journal.append(run_id, epoch, seq, [change(kind, journal.now())])
+    changes = [change(kind, journal.now())]
+    await journal.append(run_id, epoch, seq, changes, signals=signals)
 
 
 async def run_in(status: Status, journal: Journal, database: Database) -> str:
@@ -49,7 +57,7 @@ async def run_in(status: Status, journal: Journal, database: Database) -> str:
         await journal.cancel(run_id, "default", "test")
     elif status is not Status.RUNNING:
         kinds = {
-            Status.WAITING: Kind.PAUSE,
+            Status.WAITING: Kind.WAIT,
             Status.SUCCEEDED: Kind.SUCCEED,
             Status.FAILED: Kind.FAIL,
         }

@@ -104,13 +104,17 @@ LARGE = st.integers(-(2**63), 2**63 - 1)
 UUID = st.uuids().map(str)
 FLAG = st.integers(0, 1)
 NAMES = {"version": SMALL, "epoch": SMALL, "priority": SMALL, "seq": SMALL, "active": FLAG}
+NAMES |= dict.fromkeys(("awaited", "follow_up", "taken"), FLAG)
+NAMES |= {"signals": SMALL, "number": SMALL, "place": LARGE, "expires_at": LARGE}
 NAMES |= {"present": FLAG, "at": LARGE, "created_at": LARGE, "updated_at": LARGE}
 MAYBE = {"attempt": SMALL, "deleted_at": LARGE, "started_at": LARGE, "finished_at": LARGE}
-MAYBE |= {"due_at": LARGE, "deadline": LARGE, "replay_of": UUID}
+MAYBE |= {"due_at": LARGE, "deadline": LARGE, "replay_of": UUID, "parent_id": UUID}
+MAYBE |= dict.fromkeys(("gate", "limits", "secret"), TEXT)
 MAYBE |= dict.fromkeys(("worker", "error_type", "error_path", "dead_letter", "token"), TEXT)
 MAYBE |= dict.fromkeys(("path", "data", "detail"), TEXT)
+NEVER_NULL = {("callbacks", "token"), ("callbacks", "path"), ("signals", "data")}
 UNIQUE = {"projects": ("id", "name"), "keys": ("id", "prefix"), "workflows": ("id", "name")}
-UNIQUE |= {"triggers": ("id", "token"), "events": ("run_id",)}
+UNIQUE |= {"triggers": ("id", "token"), "events": ("run_id",), "callbacks": ("run_id",)}
 PARENTS = {"project": "projects", "workflow_id": "workflows"}
 
 
@@ -119,6 +123,8 @@ def value_of(table: str, column: str, parents: dict[str, list[Any]]) -> st.Searc
         return UUID
     if column in PARENTS and table not in ("runs", "audit"):
         return st.sampled_from(parents[PARENTS[column]])
+    if (table, column) in NEVER_NULL:
+        return TEXT
     if column in MAYBE:
         return st.none() | MAYBE[column]
     return NAMES.get(column, TEXT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.journal.test_dump import exported, imported, insert
 from tests.servers.postgres import PostgresServer
 
 Change = Callable[[list[Any]], object]
+PROGRAM = version("minizaps")
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ async def refusal(url: str, lines: list[bytes]) -> str:
     ("change", "message"),
     [
         (lambda v: v[0].update(kind="x"), "line 1: not the header of a dump"),
-        (lambda v: v[0].update(format=2), "line 1: the dump has format 2, of Mini-Zaps 0.1.0"),
+        (lambda v: v[0].update(format=2), f"line 1: the dump has format 2, of Mini-Zaps {PROGRAM}"),
         (lambda v: v[0]["tables"].pop("runs"), "line 1: the tables are not"),
         (lambda v: v[0]["tables"]["keys"].append("size"), "line 1: this Mini-Zaps does not know"),
         (lambda v: v[2].append(1), "line 3: 4 values for projects, which has 3 columns"),

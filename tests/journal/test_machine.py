@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -23,20 +24,34 @@ from minizaps.clock import ManualClock
 from minizaps.errors import Conflict, LeaseLost
 from minizaps.journal.journal import Journal
 from minizaps.journal.open import open_database
+from minizaps.journal.signals import Callback, Signals
 from minizaps.journal.status import ENDED, TRANSITIONS, Kind, Status
 from tests.journal.runs import ROOM, append, ended, kinds_of, new_run, status_of
-from tests.servers.postgres_fixtures import TEMPLATE
+from tests.servers.postgres_fixtures import NUMBERS, TEMPLATE
 
 LEASED = [kind for kind, transition in TRANSITIONS.items() if transition.leased]
 
 
+NAMES = ("ask", "each[3].vote", "a-run")
+ANSWERS = {"ask": ("any",), "each[3].vote": ("approve", "reject")}
+
+
 @dataclass
 class Model:
+    """What is to be in the database of one run.
+
+    Attributes:
+        signals: by name, in the order in which they came in.
+        callbacks: the tokens by path and answer.
+    """
+
     status: Status
     epoch: int
     due_at: int | None = None
     dead: bool = False
     ends: int = 0
+    signals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    callbacks: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 class JournalMachine(RuleBasedStateMachine):
@@ -54,6 +69,7 @@ class JournalMachine(RuleBasedStateMachine):
     def open(self) -> None:
         self.database = self.loop.run(open_database(self.url))
         self.journal = Journal(self.database, self.clock)
+        self.signals = Signals(self.database, self.journal, self.clock)
 
     def teardown(self) -> None:
         self.loop.run(self.database.close())
@@ -81,12 +97,19 @@ class JournalMachine(RuleBasedStateMachine):
             model.status, model.epoch = Status.RUNNING, model.epoch + 1
             assert run.epoch == model.epoch
 
-    @rule(run_id=runs, kind=st.sampled_from(LEASED), stale=st.sampled_from([0, 0, 0, 1]))
-    def write(self, run_id: str, kind: Kind, stale: int) -> None:
+    @rule(
+        run_id=runs,
+        kind=st.sampled_from(LEASED),
+        stale=st.sampled_from([0, 0, 0, 1]),
+        unseen=st.sampled_from([0, 1]),
+    )
+    def write(self, run_id: str, kind: Kind, stale: int, unseen: int) -> None:
         model = self.model[run_id]
         allowed = model.status is Status.RUNNING and not stale
+        seen = max(0, len(model.signals) - unseen)
+        epoch = model.epoch - stale
         try:
-            self.loop.run(append(self.journal, self.database, run_id, model.epoch - stale, kind))
+            self.loop.run(append(self.journal, self.database, run_id, epoch, kind, signals=seen))
         except LeaseLost:
             assert not allowed
             return
@@ -94,16 +117,50 @@ class JournalMachine(RuleBasedStateMachine):
         model.status = TRANSITIONS[kind].after or model.status
         model.ends += model.status in ENDED
         model.dead = model.status is Status.FAILED
-        model.due_at = self.clock.now() + 1000 if model.status is Status.WAITING else None
+        model.due_at = None
+        if model.status is Status.WAITING:
+            # What came in while the run was driven, and was not seen, is not slept over.
+            model.due_at = 0 if seen < len(model.signals) else self.clock.now() + 1000
 
     @rule(seconds=st.sampled_from([0.4, 1.0]))
     def wake(self, seconds: float) -> None:
         self.clock.advance(seconds)
         woken = self.loop.run(self.journal.wake(100))
-        due = [m for m in self.model.values() if m.due_at and m.due_at <= self.clock.now()]
+        due = [
+            m for m in self.model.values() if m.due_at is not None and m.due_at <= self.clock.now()
+        ]
         assert woken == len(due)
         for model in due:
             model.status, model.due_at = Status.QUEUED, None
+
+    @rule(run_id=runs, name=st.sampled_from(NAMES), said=st.integers(0, 9))
+    def post(self, run_id: str, name: str, said: int) -> None:
+        """A signal comes in: the first of its name counts, and wakes the run."""
+        model, data = self.model[run_id], {"output": {"said": said}}
+        try:
+            counts = self.loop.run(self.signals.post(run_id, name, data))
+        except Conflict:
+            assert model.status in ENDED
+            return
+        assert model.status not in ENDED
+        assert counts == (name not in model.signals)
+        if counts:
+            model.signals[name] = data
+            if model.status is Status.WAITING:
+                model.status, model.due_at = Status.QUEUED, None
+
+    @rule(run_id=runs, path=st.sampled_from(sorted(ANSWERS)))
+    def make_callbacks(self, run_id: str, path: str) -> None:
+        """A step's URLs are made once, whichever worker asks for them."""
+        model, answers = self.model[run_id], ANSWERS[path]
+        found = self.loop.run(
+            self.signals.callbacks(run_id, path, answers, message="Well?", secret=None)
+        )
+        assert sorted(found) == sorted(answers)
+        for answer, token in found.items():
+            assert model.callbacks.setdefault((path, answer), token) == token
+            leads_to = Callback(run_id, path, answer, "Well?", None)
+            assert self.loop.run(self.signals.callback(token)) == leads_to
 
     @rule(run_id=runs)
     def cancel(self, run_id: str) -> None:
@@ -163,6 +220,13 @@ class JournalMachine(RuleBasedStateMachine):
             for kind in kinds:
                 folded = TRANSITIONS[kind].after or folded
             assert folded == model.status
+            came_in = self.loop.run(self.signals.unread(run_id, 0))
+            assert [(s.number, s.name, s.data) for s in came_in] == [
+                (number, *signal) for number, signal in enumerate(model.signals.items(), 1)
+            ]
+            assert self.loop.run(self.signals.tokens(run_id)) == model.callbacks
+        tokens = [t for model in self.model.values() for t in model.callbacks.values()]
+        assert len(set(tokens)) == len(tokens)
         open_letters = sum(model.dead for model in self.model.values())
         assert self.loop.run(self.database.rows("open_dead_letters")) == [(open_letters,)]
 
@@ -173,7 +237,7 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], s
     made: list[str] = []
 
     def new(kind: str) -> str:
-        name = f"machine_{len(made)}"
+        name = f"machine_{next(NUMBERS)}"
         made.append(name)
         if kind == "sqlite":
             return f"sqlite:///{tmp_path / name}.db"

@@ -77,8 +77,17 @@ async def test_an_old_day_is_dropped_and_what_is_needed_of_it_stays(
     )
     database = await open_database(postgres_url)
     assert await kept(database, old_runs) == set(Status)
+    for status in (Status.SUCCEEDED, Status.WAITING):
+        run_id = old_runs[status]
+        await execute(postgres_url, "INSERT INTO signals VALUES ($1, 1, 1, 'a', '{}')", run_id)
+        await execute(
+            postgres_url, "INSERT INTO callbacks VALUES ($2, $1, 'a', 'any')", run_id, status
+        )
     await execute(postgres_url, "SELECT drop_day($1, 30)", day)
     assert await kept(database, old_runs) == set(Status) - {Status.SUCCEEDED, Status.CANCELLED}
+    for table in ("signals", "callbacks"):
+        left = await database.select(f"SELECT run_id::text FROM {table}", [])
+        assert [run_id for (run_id,) in left] == [old_runs[Status.WAITING]]
     await execute(postgres_url, "SELECT drop_day($1, 30)", day + timedelta(days=1))
     await execute(postgres_url, "SELECT make_days($1)", 40)
     async with open_app(settings) as app, asyncio.timeout(30):

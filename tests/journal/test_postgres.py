@@ -26,6 +26,8 @@ from tests.servers.postgres import PostgresServer
 
 BY_ID = ("hold", "settle", "claim_known", "histories", "rescue")
 HOT = ("start", "claim", "queued_projects", "wake", "next_due", "held", "left_behind", *BY_ID)
+GATES = ("turn_count", "next_turn", "waiting_turns", "oldest_turns", "over_turns", "leave_turns")
+GATES += ("due_gates", "gated", "pass_gates", "turn_away", "line_up", "to_follow_up", "ended")
 
 
 @pytest.fixture
@@ -145,8 +147,8 @@ async def test_nothing_is_woken_before_the_databases_own_clock_says_so(
     ahead = ManualClock(postgres.clock.now() + 3_600_000)
     journal = Journal(postgres, ahead)
     run_id = await run_in(Status.RUNNING, journal, postgres)
-    pause = change(Kind.PAUSE, ahead.now())._replace(due_at=ahead.now() - 1_800_000)
-    await journal.append(run_id, 1, 2, [pause])
+    wait = change(Kind.WAIT, ahead.now())._replace(due_at=ahead.now() - 1_800_000)
+    await journal.append(run_id, 1, 2, [wait])
     assert await journal.wake(10) == 0
     assert await status_of(postgres, run_id) is Status.WAITING
 
@@ -174,7 +176,7 @@ async def status_of_run(app: Any, run_id: str) -> Status:
     return status
 
 
-@pytest.mark.parametrize("query", HOT)
+@pytest.mark.parametrize("query", [*HOT, *GATES])
 async def test_frequent_statements_go_by_the_index_even_where_a_table_was_empty(
     query: str, postgres: PostgresDatabase
 ) -> None:

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from minizaps.api import callbacks
 from minizaps.api.problems import RESPONSES, HttpProblem, problem_of, schemas
 from minizaps.app import App
 from minizaps.definition.strict_json import parse_json
@@ -29,7 +30,7 @@ _HIDDEN = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
 def describe(api: FastAPI) -> None:
-    """Put the hooks and the problems into the OpenAPI description, which has its routes only."""
+    """Put hooks, callbacks and problems into the OpenAPI description, which has routes only."""
     routes = api.openapi
     operation = {
         "tags": ["hooks"],
@@ -53,6 +54,7 @@ def describe(api: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         description = routes()
         description["paths"]["/hooks/{token}"] = {"post": operation}
+        description["paths"]["/callbacks/{token}"] = callbacks.OPERATIONS
         description["components"]["schemas"] |= schemas()
         return description
 

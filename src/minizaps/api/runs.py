@@ -13,7 +13,8 @@ import orjson
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from minizaps.api.auth import Identity, Operator, TheApp, Viewer
+from minizaps.api.answers import callback_urls
+from minizaps.api.auth import Identity, Operator, Role, TheApp, Viewer
 from minizaps.api.bodies import StrictRoute
 from minizaps.api.shapes import (
     LARGEST_NUMBER,
@@ -79,6 +80,11 @@ class Replay(BaseModel):
         le=LARGEST_NUMBER,
         description="The version; 0 for the newest; if left out, the run's.",
     )
+    pins: dict[str, Any] = Field(
+        default_factory=dict,
+        max_length=500,
+        description="Outputs that steps are to have, by their paths; these steps do not run.",
+    )
 
 
 @router.post("/workflows/{workflow_id}/runs", status_code=202)
@@ -119,16 +125,22 @@ async def list_runs(
     status: Status | None = None,
     since: Annotated[Moment | None, Query(alias="from")] = None,
     until: Annotated[Moment | None, Query(alias="to")] = None,
+    parent: Annotated[
+        str | None, Query(description="The id of the run that has called them.")
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[RunSummary]:
     """A page of the project's runs, newest first."""
+    if parent is not None:
+        await app.listings.run(parent, who.project)
     chosen = RunFilter(
         who.project,
         workflow=await workflow_id_of(app, workflow, who.project),
         status=status,
         since=_ms(since),
         until=_ms(until),
+        parent=parent,
         before=cursor,
     )
     found = await app.listings.runs(chosen, limit + 1)
@@ -148,7 +160,9 @@ async def list_steps(app: TheApp, who: Viewer, run_id: str) -> Page[StepDetail]:
     run = await app.listings.run(run_id, who.project)
     events = await app.listings.events(run_id)
     plan = await app.engine.plan(run.workflow_id, run.version)
-    return Page[StepDetail](items=[_step(s) for s in timeline(plan, run, events)], next=None)
+    urls = await callback_urls(app, run) if who.role.includes(Role.OPERATOR) else {}
+    items = [_step(step, urls.get(step.path)) for step in timeline(plan, run, events)]
+    return Page[StepDetail](items=items, next=None)
 
 
 @router.post("/runs/{run_id}/cancel", status_code=202)
@@ -206,7 +220,8 @@ async def start_replay(
     trigger = dict(events[0].data["trigger"])
     if "input" in replay.model_fields_set:
         trigger["body"] = replay.input
-    results = results_before(origin, plan, run, events)
+    run_plan = await app.engine.plan(run.workflow_id, run.version)
+    results = results_before(origin, plan, run, run_plan, events, replay.pins)
     with _pointing_at_input():
         new = await app.engine.prepare(
             who.project,
@@ -291,7 +306,7 @@ def _ms(moment: datetime | None) -> int | None:
     return None if moment is None else to_ms(moment)
 
 
-def _step(step: StepView) -> StepDetail:
+def _step(step: StepView, callback: dict[str, str] | None) -> StepDetail:
     return StepDetail(
         path=step.path,
         type=step.type,
@@ -299,6 +314,8 @@ def _step(step: StepView) -> StepDetail:
         max_attempts=step.max_attempts,
         next_at=to_text(step.next_at),
         taken_over=step.taken_over,
+        run=step.run,
+        callback=callback if step.status in ("running", "waiting") else None,
         attempts=[
             Attempt(
                 number=a.number,

@@ -7,13 +7,26 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from minizaps.api import access, connectors, dead_letters, events, health, problems, runs, workflows
+from minizaps.api import (
+    access,
+    answers,
+    callbacks,
+    connectors,
+    dead_letters,
+    events,
+    health,
+    hooks,
+    problems,
+    runs,
+    workflows,
+)
 from minizaps.api.auth import Authenticator
 from minizaps.api.bodies import BodyLimit
-from minizaps.api.hooks import PREFIX, Hooks, describe
+from minizaps.api.callbacks import Callbacks
+from minizaps.api.hooks import Hooks, describe
 from minizaps.app import App
 
-ROUTERS = (workflows, runs, events, dead_letters, connectors, access)
+ROUTERS = (workflows, runs, answers, events, dead_letters, connectors, access)
 _SAFE_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
@@ -26,7 +39,8 @@ def create_server(app: App) -> ASGIApp:
     api = create_api()
     api.state.minizaps = app
     api.state.authenticator = Authenticator(app.access)
-    return BodyLimit(_Dispatch(api, Hooks(app)), app.settings.max_body_bytes)
+    doors = _Dispatch(api, (hooks.PREFIX, Hooks(app)), (callbacks.PREFIX, Callbacks(app)))
+    return BodyLimit(doors, app.settings.max_body_bytes)
 
 
 def create_api() -> FastAPI:
@@ -50,16 +64,18 @@ def create_api() -> FastAPI:
 
 
 class _Dispatch:
-    """Hooks go their own short way; all other requests go to the API."""
+    """Hooks and callbacks go their own ways; all other requests go to the API."""
 
-    def __init__(self, api: FastAPI, hooks: Hooks) -> None:
+    def __init__(self, api: FastAPI, *others: tuple[str, ASGIApp]) -> None:
         self._api = api
-        self._hooks = hooks
+        self._others = others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
-            await self._hooks(scope, receive, send)
-            return
+        if scope["type"] == "http":
+            for prefix, other in self._others:
+                if scope["path"].startswith(prefix):
+                    await other(scope, receive, send)
+                    return
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from fastapi import Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
-from minizaps.clock import to_text
+from minizaps.clock import LATEST, to_text
 from minizaps.journal.records import Event, Run
 from minizaps.journal.status import Kind, Status
 
@@ -47,6 +47,13 @@ class TriggerRef(BaseModel):
     type: str
 
 
+class ParentRef(BaseModel):
+    """The step of another run that has started a run."""
+
+    run: str
+    step: str
+
+
 class RunSummary(BaseModel):
     """A run, as lists show it."""
 
@@ -57,8 +64,11 @@ class RunSummary(BaseModel):
     created_at: str
     started_at: str | None
     finished_at: str | None
-    wake_at: str | None = Field(description="When a waiting run goes on.")
+    wake_at: str | None = Field(
+        description="When a waiting run goes on at the latest; null if it waits for an answer."
+    )
     replay_of: str | None
+    parent: ParentRef | None = Field(description="The run and the step that called this one.")
     error_type: str | None
     dead_letter: str | None = Field(description="Of a failed run: open, replayed or discarded.")
 
@@ -67,7 +77,7 @@ class RunDetail(RunSummary):
     """A run with its data."""
 
     input: Any
-    output: dict[str, Any] | None
+    output: Any
     error: dict[str, Any] | None
 
 
@@ -92,6 +102,10 @@ class StepDetail(BaseModel):
     max_attempts: int
     next_at: str | None = Field(description="When the next attempt is due, or a pause ends.")
     taken_over: bool = Field(description="Whether a replay took the result over.")
+    run: str | None = Field(description="The run that a `workflow` step has started.")
+    callback: dict[str, str] | None = Field(
+        description="The URLs that a `wait` step waits for; not shown to viewers."
+    )
     attempts: list[Attempt]
 
 
@@ -109,11 +123,17 @@ def summary_fields(run: Run) -> dict[str, Any]:
         "created_at": to_text(run.created_at),
         "started_at": to_text(run.started_at),
         "finished_at": to_text(run.finished_at),
-        "wake_at": to_text(run.due_at) if run.status is Status.WAITING else None,
+        "wake_at": _wake_at(run),
         "replay_of": run.replay_of,
+        "parent": None if run.parent_id is None else {"run": run.parent_id, "step": run.trigger_id},
         "error_type": run.error_type,
         "dead_letter": run.dead_letter,
     }
+
+
+def _wake_at(run: Run) -> str | None:
+    waits = run.status is Status.WAITING and run.due_at is not None and run.due_at < LATEST
+    return to_text(run.due_at) if waits else None
 
 
 def detail_fields(run: Run, events: list[Event]) -> dict[str, Any]:

@@ -83,7 +83,7 @@ async def create_workflow(
     active: Annotated[bool, Query(description="Whether its triggers fire.")] = True,
 ) -> WorkflowDetail:
     """Save a new workflow."""
-    checked = app.engine.check(definition)
+    checked = await _checked(app, who, definition)
     workflow = await app.catalog.create(who.project, checked, active=active, by=who.actor)
     await app.access.record(who.project, who.actor, "workflow.create", workflow.id)
     response.headers["Location"] = f"/api/v1/workflows/{workflow.id}"
@@ -100,7 +100,7 @@ async def revise_workflow(
     if_match: Annotated[str | None, Header(description='The version read, such as `"3"`.')] = None,
 ) -> WorkflowDetail:
     """Save a new version; runs that have started keep theirs."""
-    checked = app.engine.check(definition)
+    checked = await _checked(app, who, definition)
     present = await app.catalog.workflow(workflow_id, who.project)
     workflow = await app.catalog.revise(
         present.id, who.project, checked, expected=_expected(if_match), by=who.actor
@@ -116,7 +116,7 @@ async def roll_back_workflow(
     """Save the definition of an earlier version as a new one."""
     present = await app.catalog.workflow(workflow_id, who.project)
     earlier = await app.catalog.version(present.id, rollback.version)
-    checked = app.engine.check(earlier.definition)
+    checked = await _checked(app, who, earlier.definition)
     workflow = await app.catalog.revise(
         present.id, who.project, checked, expected=present.version, by=who.actor
     )
@@ -127,7 +127,7 @@ async def roll_back_workflow(
 @router.post("/validate")
 async def validate_definition(app: TheApp, who: Viewer, definition: RawDefinition) -> Valid:
     """Check a definition without saving it."""
-    return Valid(definition=app.engine.check(definition))
+    return Valid(definition=await _checked(app, who, definition))
 
 
 @router.get("")
@@ -192,6 +192,12 @@ async def get_version(
     workflow = await app.catalog.workflow(workflow_id, who.project)
     version = await app.catalog.version(workflow.id, number)
     return VersionDetail(**_version(version), definition=version.definition)
+
+
+async def _checked(app: App, who: Identity, definition: dict[str, Any]) -> dict[str, Any]:
+    checked = app.engine.check(definition)
+    await app.engine.check_callees(who.project, checked)
+    return checked
 
 
 async def _activate(

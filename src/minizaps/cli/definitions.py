@@ -21,8 +21,9 @@ from minizaps.cli.runs import exit_code
 from minizaps.cli.story import print_end
 from minizaps.definition.schema import definition_schema
 from minizaps.engine.engine import WorkflowEngine
-from minizaps.errors import DefinitionInvalid
+from minizaps.errors import InvalidInput
 from minizaps.settings import load_settings
+from minizaps.simulation.suite import is_suite, load, workflow_of
 
 
 def run(
@@ -30,6 +31,10 @@ def run(
     new_input: Annotated[
         str, typer.Option("--input", help="The input, `trigger.body`: JSON, or @FILE.")
     ] = "null",
+    called: Annotated[
+        list[Path] | None,
+        typer.Option("--with", help="A workflow that it calls; those that call others last."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a definition to its end, here and now, and show its steps live.
@@ -39,11 +44,12 @@ def run(
     definition = read_json(file)
     value = parse_argument(new_input, "--input")
     logging.getLogger("minizaps").addHandler(logging.NullHandler())
-    ended = asyncio.run(_run(definition, value, as_json=as_json))
+    others = [read_json(path) for path in called or ()]
+    ended = asyncio.run(_run(definition, others, value, as_json=as_json))
     raise typer.Exit(exit_code(ended))
 
 
-async def _run(definition: Any, value: Any, *, as_json: bool) -> dict[str, Any]:
+async def _run(definition: Any, others: list[Any], value: Any, *, as_json: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="minizaps-") as folder:
         settings = load_settings().model_copy(
             update={"data_dir": Path(folder), "database_url": "", "shutdown_grace": 0.0}
@@ -52,10 +58,12 @@ async def _run(definition: Any, value: Any, *, as_json: bool) -> dict[str, Any]:
             transport = httpx.ASGITransport(as_local(create_server(app)))
             async with httpx.AsyncClient(transport=transport, base_url="http://local") as http:
                 client = Client(http, local=True)
+                for other in others:
+                    await client.post("/workflows", other, active=False)
                 workflow = await client.post("/workflows", definition)
                 path = f"/workflows/{workflow['id']}/runs"
                 started = await client.post(path, {"input": value})
-                ended = await follow(client, started["id"], quiet=as_json)
+                ended = await follow(client, started["id"], quiet=as_json, answerable=False)
                 if as_json:
                     steps = (await client.get(f"/runs/{started['id']}/steps"))["items"]
                     print_json({**ended, "steps": steps})
@@ -65,10 +73,12 @@ async def _run(definition: Any, value: Any, *, as_json: bool) -> dict[str, Any]:
 
 
 def validate(
-    files: Annotated[list[Path], typer.Argument(help="Definitions in JSON.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Definitions in JSON, and files with their tests.")
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Check definitions; the exit code is 0 only if all are valid."""
+    """Check definitions, and files with their tests; the exit code is 0 only if all are valid."""
     found = {str(file): _problems(file) for file in files}
     if as_json:
         print_json([{"file": file, "problems": problems} for file, problems in found.items()])
@@ -82,9 +92,14 @@ def validate(
 
 def _problems(file: Path) -> list[dict[str, str]]:
     try:
-        WorkflowEngine.check(read_json(file))
-    except DefinitionInvalid as error:
-        return [{"pointer": p.pointer or "/", "detail": p.detail} for p in error.problems]
+        if is_suite(file):
+            load(workflow_of(file), file)
+        else:
+            WorkflowEngine.check(read_json(file))
+    except InvalidInput as error:
+        places = [p.pointer.removeprefix(f"{file}:") or "/" for p in error.problems]
+        found = zip(places, error.problems, strict=True)
+        return [{"pointer": place, "detail": p.detail} for place, p in found]
     except Failed as error:
         return [{"pointer": "", "detail": str(error).removeprefix(f"{file}: ")}]
     return []

@@ -12,10 +12,12 @@ from minizaps.cli.client import Failed
 from minizaps.cli.dead_letters import dead_letters
 from minizaps.cli.definitions import run, schema, validate
 from minizaps.cli.doctor import doctor
+from minizaps.cli.graph import graph
 from minizaps.cli.journal import journal
 from minizaps.cli.keys import keys
 from minizaps.cli.runs import runs
 from minizaps.cli.serve import serve
+from minizaps.cli.testing import run_tests
 from minizaps.cli.worker import worker
 from minizaps.cli.workflows import workflows
 from minizaps.engine.engine import WorkflowEngine
@@ -30,8 +32,9 @@ cli = typer.Typer(
     "Commands that look at workflows and runs talk to the server at MINIZAPS_URL (with "
     "MINIZAPS_API_KEY), else they use the local data folder.",
 )
-for command in (serve, worker, run, validate, schema, doctor):
+for command in (serve, worker, run, validate, graph, schema, doctor):
     cli.command()(command)
+cli.command("test")(run_tests)
 for name, group in (
     ("workflows", workflows),
     ("runs", runs),

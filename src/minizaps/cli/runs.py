@@ -7,9 +7,18 @@ from typing import Annotated, Any
 import typer
 
 from minizaps.cli.client import Client, Failed, run
+from minizaps.cli.family import family, print_family
 from minizaps.cli.files import parse_argument
 from minizaps.cli.live import follow
-from minizaps.cli.output import AsJson, print_json, print_table, status_text, took, when
+from minizaps.cli.output import (
+    AsJson,
+    print_json,
+    print_table,
+    short,
+    status_text,
+    took,
+    when,
+)
 from minizaps.cli.story import print_end, print_story
 
 runs = typer.Typer(no_args_is_help=True, help="Look at runs, cancel and replay them.")
@@ -23,13 +32,16 @@ TheRun = Annotated[str, typer.Argument(help="The run's id.")]
 def list_runs(
     workflow: Annotated[str | None, typer.Option(help="A workflow's id or name.")] = None,
     status: Annotated[str | None, typer.Option(help="queued, running, waiting, ...")] = None,
+    parent: Annotated[str | None, typer.Option(help="Those that this run has called.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """The newest runs."""
 
     async def action(client: Client) -> Any:
-        return await client.get("/runs", workflow=workflow, status=status, limit=limit)
+        return await client.get(
+            "/runs", workflow=workflow, status=status, parent=parent, limit=limit
+        )
 
     page = run(action)
     if as_json:
@@ -55,16 +67,19 @@ def list_runs(
 def show(run_id: RunId = None, as_json: AsJson = False) -> None:
     """The whole story of a run."""
 
-    async def action(client: Client) -> tuple[Any, Any]:
+    async def action(client: Client) -> tuple[Any, Any, Any]:
         chosen = run_id or await newest(client)
         found = await client.get(f"/runs/{chosen}")
-        return found, (await client.get(f"/runs/{chosen}/steps"))["items"]
+        steps = (await client.get(f"/runs/{chosen}/steps"))["items"]
+        return found, steps, await family(client, found)
 
-    found, steps = run(action)
+    found, steps, tree = run(action)
     if as_json:
         print_json({**found, "steps": steps})
-    else:
-        print_story(found, steps)
+        return
+    print_story(found, steps)
+    if tree is not None:
+        print_family(tree)
 
 
 @runs.command()
@@ -90,6 +105,27 @@ def cancel(run_id: TheRun) -> None:
 
 
 @runs.command()
+def answer(
+    run_id: TheRun,
+    step: Annotated[str | None, typer.Option(help="The step's path, if several wait.")] = None,
+    body: Annotated[str | None, typer.Option(help="What it waits for: JSON, or @FILE.")] = None,
+    approved: Annotated[
+        bool | None, typer.Option("--approve/--reject", help="Where it asks for a decision.")
+    ] = None,
+    comment: Annotated[str | None, typer.Option(help="Why.")] = None,
+) -> None:
+    """Answer a step that waits for its callback URL, or for a decision."""
+    given = None if body is None else parse_argument(body, "--body")
+    said = {"step": step, "body": given, "approved": approved, "comment": comment}
+
+    async def action(client: Client) -> Any:
+        return await client.post(f"/runs/{run_id}/answer", said)
+
+    answered = run(action)
+    typer.echo(f"{answered['step']} is answered: {short(answered['output'])}")
+
+
+@runs.command()
 def replay(
     run_id: TheRun,
     origin: Annotated[
@@ -101,10 +137,14 @@ def replay(
     newest_version: Annotated[
         bool, typer.Option("--newest", help="On the workflow's newest version.")
     ] = False,
+    pin: Annotated[
+        list[str] | None,
+        typer.Option(help="PATH=JSON: an output that a step is to have; it does not run."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Start a new run that takes over the results before a step."""
-    body: dict[str, Any] = {"from": origin}
+    body: dict[str, Any] = {"from": origin, "pins": dict(map(_pin, pin or ()))}
     if new_input is not None:
         body["input"] = parse_argument(new_input, "--input")
     if newest_version:
@@ -118,6 +158,13 @@ def replay(
         print_json(started)
     else:
         typer.echo(f"{started['id']} is {started['status']}, a replay of {run_id}")
+
+
+def _pin(text: str) -> tuple[str, Any]:
+    path, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter("write PATH=JSON, such as order='{\"total\": 5}'")
+    return path, parse_argument(value, f"--pin {path}")
 
 
 async def newest(client: Client) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from minizaps.definition.workflow import RetryPolicy
+from minizaps.definition.steps import RetryPolicy
 
 if TYPE_CHECKING:
     from minizaps.connectors.outbound import HttpClient

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validat
 from minizaps.connectors.base import BaseConnector, ConnectorConfig, Context
 from minizaps.connectors.responses import read_body, status_error
 from minizaps.definition.durations import Duration
-from minizaps.definition.workflow import RetryPolicy
+from minizaps.definition.steps import RetryPolicy
 from minizaps.errors import ConnectorError
 
 Scalar = str | int | float | bool

@@ -2,107 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import Field, field_validator
 
-from minizaps.definition.durations import Duration, Timeout
+from minizaps.definition.durations import Timeout
+from minizaps.definition.steps import AnyStep, Id, Model, Name
 
-ID_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
-RESERVED_ROOTS = frozenset(
-    {"trigger", "steps", "item", "index", "run", "workflow", "error"}
-    | {"true", "false", "none", "null", "and", "or", "not", "in", "is", "if", "else"}
-)
 MOST_STEPS = 500
 LARGEST_DEFINITION = 256 * 1024
-
-
-class Model(BaseModel):
-    """A part of a definition. Unknown keys are refused."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=False, hide_input_in_errors=True
-    )
-
-
-class RetryPolicy(Model):
-    """How often, and after which waits, a failed attempt is tried again."""
-
-    max_attempts: int = Field(default=3, ge=1, le=100, description="Attempts in all.")
-    delay: Duration = Field(default=2.0, description="The longest first wait.")
-    backoff: float = Field(default=2.0, ge=1, le=10, description="Each wait's growth.")
-    max_delay: Duration = Field(default=600.0, description="No wait is drawn from beyond this.")
-    jitter: bool = Field(
-        default=True, description="Draw each wait evenly from 0 to its length (full jitter)."
-    )
-
-
-class RetryChange(Model):
-    """The parts of the connector's retry policy that a step replaces."""
-
-    max_attempts: int | None = Field(default=None, ge=1, le=100, description="Attempts in all.")
-    delay: Duration | None = Field(default=None, description="The longest first wait.")
-    backoff: float | None = Field(default=None, ge=1, le=10, description="Each wait's growth.")
-    max_delay: Duration | None = Field(
-        default=None, description="No wait is drawn from beyond this."
-    )
-    jitter: bool | None = Field(
-        default=None, description="Draw each wait evenly from 0 to its length (full jitter)."
-    )
-
-
-def _check_id(value: Any) -> Any:
-    if isinstance(value, str) and value in RESERVED_ROOTS:
-        raise ValueError(f"{value!r} is a reserved word of expressions: take another id")
-    return value
-
-
-Id = Annotated[
-    str,
-    BeforeValidator(_check_id),
-    Field(pattern=ID_PATTERN),
-    WithJsonSchema(
-        {"type": "string", "pattern": ID_PATTERN, "not": {"enum": sorted(RESERVED_ROOTS)}}
-    ),
-]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class Step(Model):
-    """One step: `config` is the connector's own; the engine's keys stand beside it."""
-
-    id: Id | None = Field(
-        default=None,
-        description="Names the step in expressions and in its path; made from `name` or `type` "
-        "when the workflow is saved, if left out.",
-    )
-    name: Name | None = Field(default=None, description="A title for people.")
-    type: str = Field(description="Which connector does the step.")
-    config: dict[str, Any] = Field(
-        default_factory=dict, description="The connector's fields; strings may hold `{{ ... }}`."
-    )
-    if_: bool | str = Field(
-        default=True,
-        alias="if",
-        description="An expression such as `{{ trigger.body.total > 100 }}`; where it gives "
-        "false, the step is skipped.",
-    )
-    retry: RetryChange | None = Field(
-        default=None,
-        description="When a failed attempt is tried again; what is left out is the connector's.",
-    )
-    timeout: Timeout | None = Field(default=None, description="How long one attempt may take.")
-    on_error: Literal["fail", "continue"] | OnError = Field(
-        default="fail",
-        description="What happens when the step has failed for good: the run fails, or goes on, "
-        "or runs other steps first and goes on.",
-    )
-
-
-class OnError(Model):
-    """Steps that run when a step has failed for good, with the root `error`."""
-
-    steps: list[Step] = Field(min_length=1)
+KEY = "An expression over `trigger` whose value tells runs apart; if left out, all are one."
 
 
 class WebhookTriggerConfig(Model):
@@ -120,6 +29,43 @@ class Trigger(Model):
         "or a program starts it, which is always possible."
     )
     config: WebhookTriggerConfig = Field(default_factory=WebhookTriggerConfig)
+
+
+class Concurrency(Model):
+    """How many runs of the workflow, or of one key, may be under way at a time."""
+
+    key: str | None = Field(default=None, description=KEY)
+    limit: int = Field(ge=1, le=10_000, description="Runs under way, waits included.")
+    on_limit: Literal["queue", "skip", "cancel_running"] = Field(
+        default="queue",
+        description="`queue`: a further run waits for its turn. `skip`: it is cancelled at once. "
+        "`cancel_running`: the oldest one under way is cancelled for it.",
+    )
+
+
+class Rate(Model):
+    """How many runs may start in a time; further ones start later."""
+
+    limit: int = Field(ge=1, le=1000, description="Starts in any span of `per`.")
+    per: Timeout = Field(description="The span.")
+    key: str | None = Field(default=None, description=KEY)
+
+
+class Debounce(Model):
+    """Of runs that come in quick succession only the last one starts."""
+
+    key: str | None = Field(default=None, description=KEY)
+    for_: Timeout = Field(
+        alias="for",
+        description="How long nothing has to come; each further run cancels the one before.",
+    )
+
+    @field_validator("for_")
+    @classmethod
+    def _not_for_ever(cls, value: float) -> float:
+        if value > 86_400:
+            raise ValueError("a day at most")
+        return value
 
 
 class Definition(Model):
@@ -144,4 +90,17 @@ class Definition(Model):
         description="Of the project's runs that wait for a free worker, those of the highest "
         "priority go first.",
     )
-    steps: list[Step] = Field(min_length=1, description="The steps, in their order.")
+    concurrency: Concurrency | None = Field(
+        default=None, description="How many runs may be under way at a time."
+    )
+    rate: Rate | None = Field(default=None, description="How many runs may start in a time.")
+    debounce: Debounce | None = Field(
+        default=None, description="Whether runs in quick succession become one."
+    )
+    steps: list[AnyStep] = Field(min_length=1, description="The steps, in their order.")
+    on_failure: list[AnyStep] | None = Field(
+        default=None,
+        min_length=1,
+        description="Steps that run when the run has failed, with the root `error`; it fails "
+        "afterwards all the same.",
+    )

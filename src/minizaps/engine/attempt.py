@@ -1,4 +1,4 @@
-"""One attempt of a step, as a pipeline: resolve, begin, perform, normalise."""
+"""One attempt of a connector's step, as a pipeline: resolve, begin, perform, normalise."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import orjson
 from minizaps.clock import Clock, to_datetime
 from minizaps.connectors.base import Context, Pause
 from minizaps.connectors.outbound import HttpClient
-from minizaps.engine.plan import AnyConnector, PlannedStep
-from minizaps.errors import AttemptTimedOut, ConnectorError, ExpressionError
+from minizaps.engine.plan import AnyConnector, Task
+from minizaps.errors import AttemptTimedOut, ConnectorError
 from minizaps.metrics import STEP_SECONDS, labelled
 
 
@@ -25,11 +25,13 @@ class Tools:
 
     Attributes:
         max_output: the largest output of a step, in bytes of JSON.
+        base_url: the URL under which others reach the API.
     """
 
     http: HttpClient
     clock: Clock
     max_output: int
+    base_url: str = ""
 
     def now(self) -> datetime:
         """The time as an aware datetime."""
@@ -37,11 +39,12 @@ class Tools:
 
 
 class Outcome(NamedTuple):
-    """How an attempt ended: with an output, a pause or an error.
+    """How an attempt ended: with an output, a pause, a run that was started, or an error.
 
     Attributes:
         input: the config as it was resolved, secrets masked; None where that failed.
         started_at: in milliseconds.
+        child: the run that was started; the step waits for it.
     """
 
     started_at: int
@@ -49,46 +52,56 @@ class Outcome(NamedTuple):
     output: dict[str, Any] | None = None
     pause: Pause | None = None
     error: ConnectorError | None = None
+    child: str | None = None
+
+
+class Given(NamedTuple):
+    """What an attempt is made with.
+
+    Attributes:
+        path: the step's path in the run.
+        scope: the data that its expressions see.
+        hidden: texts that are not to be shown where its input is recorded.
+        timeout: seconds that it may take; None for a pure step, which only computes.
+    """
+
+    run_id: str
+    path: str
+    step_type: str
+    number: int
+    scope: Mapping[str, Any]
+    hidden: tuple[str, ...]
+    timeout: float | None
 
 
 Begin = Callable[[int, dict[str, Any]], Awaitable[None]]
 
 
-async def make_attempt(
-    step: PlannedStep,
-    scope: Mapping[str, Any],
-    *,
-    run_id: str,
-    number: int,
-    timeout: float | None,
-    tools: Tools,
-    begin: Begin | None,
-) -> Outcome:
+async def make_attempt(task: Task, given: Given, tools: Tools, begin: Begin | None) -> Outcome:
     """Make one attempt.
 
     Args:
-        timeout: seconds that it may take; None for a pure step, which only computes.
         begin: takes the attempt down in the journal, before its effect; None for a pure step
             that is not suspected to have taken a worker down.
     """
     started_at = tools.clock.now()
     shown = None
     try:
-        connector, shown = _resolve(step, scope)
+        connector, shown = task.resolve(given.scope)
         if exceeds(shown, tools.max_output):
-            message = f"the config has more than {tools.max_output} bytes"
             shown = None
+            message = f"the config has more than {tools.max_output} bytes"
             raise ConnectorError(message, type="config_too_large")
+        shown = mask(shown, given.hidden)
         if begin is not None:
             await begin(started_at, shown)
-        context = _context(step, scope, run_id, number, tools)
-        result = await _perform(connector, context, timeout)
+        result = await _perform(connector, _context(given, tools), given.timeout)
         output, pause = _normalise(result, tools.max_output)
         return Outcome(started_at, shown, output, pause)
     except ConnectorError as error:
         return Outcome(started_at, shown, error=error)
     finally:
-        labelled(STEP_SECONDS, step.step_type).observe((tools.clock.now() - started_at) / 1000)
+        labelled(STEP_SECONDS, given.step_type).observe((tools.clock.now() - started_at) / 1000)
 
 
 def exceeds(value: Any, limit: int) -> bool:
@@ -107,22 +120,24 @@ def exceeds(value: Any, limit: int) -> bool:
     return left < 0
 
 
-def _resolve(step: PlannedStep, scope: Mapping[str, Any]) -> tuple[AnyConnector, dict[str, Any]]:
-    try:
-        return step.resolve(scope)
-    except ExpressionError as error:
-        raise ConnectorError(f"{error.pointer}: {error}", type="expression") from error
+def mask(value: dict[str, Any], hidden: tuple[str, ...]) -> dict[str, Any]:
+    """A JSON object in which each of some texts is `***`."""
+    if not hidden:
+        return value
+    raw = orjson.dumps(value)
+    for text in hidden:
+        raw = raw.replace(text.encode(), b"***")
+    masked: dict[str, Any] = orjson.loads(raw)
+    return masked
 
 
-def _context(
-    step: PlannedStep, scope: Mapping[str, Any], run_id: str, number: int, tools: Tools
-) -> Context:
+def _context(given: Given, tools: Tools) -> Context:
     return Context(
-        data=MappingProxyType(scope),
-        run_id=run_id,
-        path=step.path,
-        attempt=number,
-        idempotency_key=f"{run_id}:{step.path}",
+        data=MappingProxyType(given.scope),
+        run_id=given.run_id,
+        path=given.path,
+        attempt=given.number,
+        idempotency_key=f"{given.run_id}:{given.path}",
         http=tools.http,
         now=tools.now,
     )
@@ -131,13 +146,16 @@ def _context(
 async def _perform(
     connector: AnyConnector, context: Context, timeout: float | None
 ) -> dict[str, Any] | Pause | None:
+    limit = None
     try:
+        if timeout is None:
+            return await connector.execute(context)
         async with asyncio.timeout(timeout) as limit:
             return await connector.execute(context)
     except ConnectorError:
         raise
     except TimeoutError as error:
-        if limit.expired():
+        if limit is not None and limit.expired():
             message = f"the attempt took longer than {timeout:g} s"
             # What was cut off may have had its effect.
             raise AttemptTimedOut(message, retryable=connector.idempotent) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from importlib.metadata import entry_points
 from typing import Any, ClassVar
@@ -14,13 +15,17 @@ from minizaps.connectors.delay import DelayConfig, DelayConnector
 from minizaps.connectors.set import SetConfig, SetConnector
 from minizaps.connectors.webhook import WebhookConfig, WebhookConnector
 from minizaps.definition.check import check_definition
+from minizaps.definition.steps import CallConfig
 from minizaps.engine.attempt import Tools
+from minizaps.engine.callees import check_callees
 from minizaps.engine.execution import Execution
 from minizaps.engine.plan import Plan, make_plan
-from minizaps.errors import InvalidInput, SettingsInvalid
+from minizaps.errors import Conflict, InvalidInput, NotFound, SettingsInvalid
 from minizaps.journal.catalog import Catalog
 from minizaps.journal.journal import Journal
-from minizaps.journal.records import Claimed, Idempotency, NewRun
+from minizaps.journal.records import Claimed, Idempotency, NewRun, Parent
+from minizaps.journal.signals import Signals
+from minizaps.metrics import RUNS_STARTED, labelled
 
 PLANS_KEPT = 1000
 ENTRY_POINTS = "minizaps.connectors"
@@ -47,9 +52,16 @@ class WorkflowEngine:
     }
 
     def __init__(
-        self, journal: Journal, catalog: Catalog, tools: Tools, *, max_events: int = 10_000
+        self,
+        journal: Journal,
+        signals: Signals,
+        catalog: Catalog,
+        tools: Tools,
+        *,
+        max_events: int = 50_000,
     ) -> None:
         self._journal = journal
+        self._signals = signals
         self._catalog = catalog
         self._tools = tools
         self._max_events = max_events
@@ -85,6 +97,14 @@ class WorkflowEngine:
         models = {kind: model for kind, (_, model) in cls.CONNECTOR_MAP.items()}
         return check_definition(definition, models)
 
+    async def check_callees(self, project: str, definition: dict[str, Any]) -> None:
+        """Check the workflows that a checked definition calls.
+
+        Raises:
+            DefinitionInvalid: one is not there, or calls lead back to this workflow.
+        """
+        await check_callees(self._catalog, project, definition)
+
     async def plan(self, workflow_id: str, version: int) -> Plan:
         """The plan of a stored version.
 
@@ -114,14 +134,17 @@ class WorkflowEngine:
         replay_of: str | None = None,
         closing: bool = False,
         results: dict[str, dict[str, Any]] | None = None,
+        run_id: str | None = None,
+        parent: Parent | None = None,
     ) -> NewRun:
-        """A run that may start: its input is checked, its deadline computed.
+        """A run that may start: its input is checked, its deadline and its limits computed.
 
         Args:
             trigger: the context root `trigger`; its `body` is the input.
 
         Raises:
-            InvalidInput: the input does not meet the workflow's `input_schema`.
+            InvalidInput: the input does not meet the workflow's `input_schema`, or has no value
+                for the key of a limit.
         """
         plan = await self.plan(workflow_id, version)
         if plan.input_check is not None:
@@ -129,6 +152,7 @@ class WorkflowEngine:
             problems = await asyncio.to_thread(plan.input_check, trigger["body"])
             if problems:
                 raise InvalidInput(problems)
+        workflow = {"id": workflow_id, "name": plan.name, "version": version}
         timeout = plan.timeout
         deadline = None if timeout is None else self._tools.clock.now() + int(timeout * 1000)
         return NewRun(
@@ -143,7 +167,28 @@ class WorkflowEngine:
             results=results,
             by=by,
             priority=plan.priority,
+            id=run_id,
+            parent=parent,
+            limits=None if plan.limits is None else plan.limits.of_run(trigger, workflow),
         )
+
+    async def start_child(
+        self, project: str, config: CallConfig, trigger: dict[str, Any], run_id: str, parent: Parent
+    ) -> None:
+        """See `Runs`."""
+        workflow = await self._catalog.workflow(config.workflow, project)
+        if workflow.name != config.workflow:
+            raise NotFound(f"there is no workflow named {config.workflow!r}")
+        new = await self.prepare(
+            project, workflow.id, workflow.version, trigger, run_id=run_id, parent=parent
+        )
+        await self._journal.start(new)
+        labelled(RUNS_STARTED, "workflow").inc()
+
+    async def cancel_child(self, run_id: str, project: str, parent_id: str) -> None:
+        """See `Runs`."""
+        with suppress(Conflict, NotFound):
+            await self._journal.cancel(run_id, project, f"run:{parent_id}")
 
     async def execution(
         self, claimed: Claimed, draining: Callable[[], bool] = lambda: False
@@ -154,4 +199,13 @@ class WorkflowEngine:
             draining: whether no further attempts are to begin, because the worker stops.
         """
         plan = await self.plan(claimed.run.workflow_id, claimed.run.version)
-        return Execution(claimed, plan, self._journal, self._tools, self._max_events, draining)
+        return Execution(
+            claimed,
+            plan,
+            self._journal,
+            self._signals,
+            self._tools,
+            self,
+            self._max_events,
+            draining,
+        )

@@ -3,69 +3,80 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
-
-from minizaps.clock import to_ms, to_text
-from minizaps.engine.attempt import Outcome, Tools, make_attempt
+from minizaps.clock import LATEST
+from minizaps.definition.durations import parse_duration
+from minizaps.engine.agenda import Agenda
+from minizaps.engine.attempt import Given, Outcome, Tools, make_attempt
+from minizaps.engine.calls import Runs, make_call
+from minizaps.engine.flights import Flights
 from minizaps.engine.history import History
-from minizaps.engine.plan import Plan, PlannedStep
+from minizaps.engine.lanes import Lane, StepStatus
+from minizaps.engine.mail import Mail
+from minizaps.engine.outcomes import Outcomes
+from minizaps.engine.plan import Call, Plan, Task, Wait
 from minizaps.engine.planner import (
     Action,
+    Ask,
+    Complete,
+    Enter,
     Execute,
+    Expire,
+    FailAttempt,
     FailRun,
     FailStep,
-    Resume,
     Skip,
     Succeed,
-    next_action,
-    scope_of,
 )
-from minizaps.engine.retry import decide_retry
-from minizaps.errors import ConnectorError, JournalUnavailable
+from minizaps.engine.record import Record
 from minizaps.failpoints import failpoint
+from minizaps.ids import uuid7
 from minizaps.journal.journal import Journal
-from minizaps.journal.records import Change, Claimed
-from minizaps.journal.status import TRANSITIONS, Kind, Status
-from minizaps.metrics import RETRIES, RUNS_ENDED, labelled
+from minizaps.journal.records import Claimed, Parent
+from minizaps.journal.signals import Signals
+from minizaps.journal.status import Kind, Status
+from minizaps.metrics import RUNS_ENDED, labelled
 
 FAIR_SHARE = 0.005  # seconds that a run may compute before others have a turn
-MOST_UNWRITTEN = 100
-UNAVAILABLE_PAUSE = 1.0
+FOR_ON_FAILURE = 100  # events beyond the most that a run may have
+LOOK_AGAIN = 1.0  # seconds after which signals are found that nobody told of
 
 
 class Execution:
-    """Drives one run.
-
-    What is done is kept in `_unwritten` and goes to the journal in one write with the next change
-    that has to be on disk: before an attempt that is not pure, and when the run leaves the worker.
-    A write whose answer is missing stays in `_sent` and is repeated as it was before any other.
-    """
+    """Drives one run: one attempt at a time where its steps follow each other, else many."""
 
     def __init__(
         self,
         claimed: Claimed,
         plan: Plan,
         journal: Journal,
+        signals: Signals,
         tools: Tools,
+        runs: Runs,
         max_events: int,
         draining: Callable[[], bool],
     ) -> None:
         self._run = claimed.run
         self._epoch = claimed.epoch
-        self._plan = plan
-        self._journal = journal
         self._tools = tools
+        self._runs = runs
         self._max_events = max_events
         self._draining = draining
-        self._unwritten: list[Change] = []
-        self._sent: list[Change] = []
-        self._history = History(claimed.run, plan.name)
+        self._history = History(claimed.run, plan)
         self._history.extend(claimed.events)
+        self._flights = Flights()
+        self._record = Record(
+            claimed.run.id, claimed.epoch, self._history, journal, tools.clock, draining
+        )
+        self._agenda = Agenda(self._history, self._flights, tools.clock)
+        self._outcomes = Outcomes(self._record, self._history, self._flights, tools.clock)
+        self._mail = Mail(claimed.run, self._history, self._record, signals, tools, runs)
+        self._held_back = False
+        self._told = False
+        self._calls = False
 
     async def drive(self) -> Status:
         """Go on with the run until it leaves this worker; return its status then.
@@ -74,169 +85,208 @@ class Execution:
             LeaseLost: the run was ended or taken over by others; nothing more was written.
             JournalUnavailable: the worker stops while the journal takes no writes.
         """
-        turn = time.perf_counter()
-        while True:
-            now = self._tools.clock.now()
-            if self._plan.reads_clock:
-                self._history.data["$now"] = to_text(now)
-            action = next_action(self._plan, self._history, now)
-            await self._carry_out(action)
-            if (status := self._status) is not Status.RUNNING:
-                await self._write()
-                if status in (Status.SUCCEEDED, Status.FAILED):
-                    labelled(RUNS_ENDED, status).inc()
-                return status
-            if len(self._unwritten) >= MOST_UNWRITTEN:
-                await self._write()
-            if time.perf_counter() - turn > FAIR_SHARE:
-                await asyncio.sleep(0)
-                turn = time.perf_counter()
+        try:
+            await self._mail.open(self._run.signals)
+            self._agenda.begin()
+            return await self._drive()
+        finally:
+            await self._flights.stop()
 
     async def release(self) -> None:
         """Give the run back, for another worker or a later start to go on with."""
-        self._add(Kind.RELEASE)
-        await self._write()
+        for flight in self._flights.landed:
+            if flight.task.exception() is None:
+                await self._outcomes.take(flight.lane, flight.number, flight.task.result())
+        self._record.add(Kind.RELEASE)
+        await self._record.write()
 
     async def fail(self, error: Mapping[str, Any]) -> None:
         """End the run with an error that no step has caused."""
-        self._add(Kind.FAIL, data={"error": error})
-        await self._write()
+        self._record.add(Kind.FAIL, data={"error": error})
+        await self._record.write()
 
     @property
-    def _status(self) -> Status:
-        if not self._unwritten:
-            return Status.RUNNING
-        return TRANSITIONS[self._unwritten[-1].kind].after or Status.RUNNING
+    def concerns_others(self) -> bool:
+        """Whether others are to be told when the run ends."""
+        return self._calls or bool(self._run.follow_up)
+
+    def notice(self) -> None:
+        """A signal has come in for the run."""
+        self._told = True
+        self._flights.news.set()
+
+    async def _drive(self) -> Status:
+        turn = time.perf_counter()
+        while (status := self._record.status) is Status.RUNNING:
+            if (action := self._agenda.next()) is not None:
+                await self._carry_out(self._allowed(action))
+            elif self._flights.landed:
+                flight = self._flights.next_landed()
+                await self._outcomes.take(flight.lane, flight.number, flight.task.result())
+            elif self._flights:
+                await self._wait_for_news()
+            else:
+                await self._rest()
+            if self._record.status is Status.RUNNING:
+                if self._history.orphans or self._history.closed:
+                    await self._mail.give_up()
+                if self._record.full:
+                    await self._record.write()
+            if time.perf_counter() - turn > FAIR_SHARE:
+                await asyncio.sleep(0)
+                turn = time.perf_counter()
+        await self._record.write()
+        if status in (Status.SUCCEEDED, Status.FAILED):
+            labelled(RUNS_ENDED, status).inc()
+        return status
+
+    def _allowed(self, action: Action) -> Action:
+        """The action, unless the run has used up its time or its events."""
+        if isinstance(action, (Succeed, FailRun)):
+            return action
+        if self._history.deadline and self._outcomes.too_late(self._tools.clock.now() + 1):
+            return FailRun(action.lane, self._outcomes.overdue())
+        most = self._max_events + (0 if self._history.failure is None else FOR_ON_FAILURE)
+        if self._record.count >= most - 2 - len(self._flights):
+            message = f"the run has {self._max_events} events, as many as are allowed"
+            return FailRun(action.lane, {"type": "too_many_events", "message": message})
+        return action
 
     async def _carry_out(self, action: Action) -> None:
-        full = self._history.seq + len(self._unwritten) >= self._max_events - 2
-        if full and not isinstance(action, Succeed | FailRun):
-            message = f"the run has {self._max_events} events, as many as are allowed"
-            action = FailRun({"type": "too_many_events", "message": message})
+        if isinstance(action, Execute):
+            if self._draining():
+                self._held_back = True
+            else:
+                await self._attempt(action.lane, action.attempt)
+            return
         match action:
-            case Execute(step, number) if self._draining():
-                self._add(Kind.RELEASE)
-            case Execute(step, number):
-                await self._attempt(step, number)
-            case Skip(step):
-                self._add(Kind.SKIP, step.path)
-            case Resume(step, output):
-                self._add(Kind.COMPLETE, step.path, data={"output": output})
-            case FailStep(step, error):
-                self._fail_step(step, None, {"error": error})
-            case FailRun(error):
-                self._add(Kind.FAIL, data={"error": error})
-            case Succeed():
-                self._add(Kind.SUCCEED, data={"output": self._history.output})
+            case Skip(lane):
+                self._record.add(Kind.SKIP, lane.path)
+            case Enter(lane, facts):
+                if isinstance(lane.step.work, Wait):
+                    await self._mail.make_callbacks(lane.path, facts)
+                self._record.add(Kind.ENTER, lane.path, data=facts)
+            case Ask(lane, timeout):
+                seconds = None if timeout is None else parse_duration(timeout)
+                until = None if seconds is None else self._tools.clock.now() + int(seconds * 1000)
+                facts = {"until": until, "signal": lane.path}
+                self._record.add(Kind.PAUSE, lane.path, data=facts)
+            case Complete(lane, output):
+                data = {} if output is None else {"output": output}
+                self._record.add(Kind.COMPLETE, lane.path, data=data)
+            case Expire(lane):
+                await self._mail.expire(lane.path)
+            case Succeed(lane):
+                self._record.add(
+                    Kind.SUCCEED, data={"output": {} if lane.output is None else lane.output}
+                )
+            case FailAttempt() | FailStep() | FailRun():
+                await self._fail(action)
 
-    async def _attempt(self, step: PlannedStep, number: int) -> None:
-        now = self._tools.clock.now()
-        timeout = step.timeout
-        if (deadline := self._history.deadline) is not None:
-            left = (deadline - now) / 1000
-            timeout = left if timeout is None else min(timeout, left)
+    async def _fail(self, action: FailAttempt | FailStep | FailRun) -> None:
+        match action:
+            case FailAttempt(lane, error):
+                attempts = self._history.steps[lane.path].attempts
+                await self._outcomes.fail_attempt(lane, attempts, error, {})
+            case FailStep(lane, error):
+                await self._outcomes.fail_step(lane, None, {"error": error})
+            case FailRun(_, error):
+                await self._outcomes.fail_run(error)
 
+    async def _attempt(self, lane: Lane, number: int) -> None:
+        """Make an attempt: here, if the run has nothing else to do meanwhile."""
+        work = lane.step.work
+        if isinstance(work, Task) and work.connector.pure and work.timeout is None:
+            begin = None if not self._history.suspect else self._begin(lane.path, number)
+            outcome = await make_attempt(work, self._given(lane, number), self._tools, begin)
+        elif self._agenda.idle and not self._flights:
+            outcome = await self._fly(lane, number)
+        else:
+            self._flights.launch(lane, number, self._fly(lane, number))
+            return
+        await self._outcomes.take(lane, number, outcome)
+
+    async def _fly(self, lane: Lane, number: int) -> Outcome:
+        work, path = lane.step.work, lane.path
+        given = self._given(lane, number)
+        if isinstance(work, Call):
+            state = self._history.steps.get(path)
+            cut = state is not None and state.status is StepStatus.INTERRUPTED
+            # A run that was about to be started when the worker died is not started twice.
+            child = state.child if state and cut and state.child else uuid7()
+            self._calls = True
+            return await make_call(
+                work,
+                given,
+                runs=self._runs,
+                clock=self._tools.clock,
+                project=self._run.project,
+                parent=Parent(self._run.id, self._epoch, True, self._history.depth + 1),
+                child=child,
+                begin=self._begin(path, number, {"run": child}),
+                patiently=self._record.patiently,
+            )
+        assert isinstance(work, Task)  # noqa: S101 - blocks make no attempts
+        outcome = await make_attempt(work, given, self._tools, self._begin(path, number))
+        failpoint("effect.after")
+        return outcome
+
+    def _begin(self, path: str, number: int, facts: dict[str, Any] | None = None) -> Any:
         async def begin(at: int, shown: dict[str, Any]) -> None:
-            self._add(Kind.BEGIN, step.path, number, {"input": shown}, at=at)
-            await self._write()
+            self._record.add(Kind.BEGIN, path, number, {"input": shown, **(facts or {})}, at=at)
+            if self._flights:
+                await asyncio.sleep(0)  # others that begin now are in the same write
+            await self._record.write()
             failpoint("effect.before")
 
-        outcome = await make_attempt(
-            step,
-            scope_of(step, self._history),
-            run_id=self._run.id,
-            number=number,
-            timeout=timeout,
-            tools=self._tools,
-            begin=None if step.connector.pure and not self._history.suspect else begin,
-        )
-        if not step.connector.pure:
-            failpoint("effect.after")
-        self._take(step, number, outcome)
+        return begin
 
-    def _take(self, step: PlannedStep, number: int, outcome: Outcome) -> None:
-        facts: dict[str, Any] = {"started_at": outcome.started_at}
-        if not self._begun(step):
-            facts["input"] = outcome.input
-        if outcome.error is not None:
-            error: dict[str, Any] = {
-                "type": outcome.error.type,
-                "message": str(outcome.error),
-                "step": step.path,
-                "attempt": number,
-                "retryable": outcome.error.retryable,
-            }
-            if details := outcome.error.details:
-                raw = orjson.dumps(details, default=str, option=orjson.OPT_NON_STR_KEYS)
-                error["details"] = orjson.loads(raw)
-            facts |= {"input": outcome.input, "error": error}
-            self._retry_or_fail(step, number, outcome.error, facts)
-        elif outcome.pause is not None:
-            until = to_ms(outcome.pause.until)
-            facts |= {"until": until, "output": outcome.output}
-            self._add(Kind.PAUSE, step.path, number, facts, due_at=self._bounded(until))
-        else:
-            facts["output"] = outcome.output
-            self._add(Kind.COMPLETE, step.path, number, facts)
-
-    def _begun(self, step: PlannedStep) -> bool:
-        state = self._history.steps.get(step.path)
-        return state is not None and state.status == "running"
-
-    def _retry_or_fail(
-        self, step: PlannedStep, number: int, error: ConnectorError, facts: dict[str, Any]
-    ) -> None:
-        state = self._history.steps.get(step.path)
-        failures = (state.failures if state else 0) + 1
-        wait = decide_retry(error, step.retry, failures, random.random())
-        if wait is not None:
-            due_at = self._tools.clock.now() + int(wait * 1000) + 1
-            if self._bounded(due_at) == due_at:
-                facts |= {"next_at": due_at, "max_attempts": step.retry.max_attempts}
-                if self._begun(step):
-                    del facts["input"]  # the attempt's beginning has it
-                labelled(RETRIES, step.step_type).inc()
-                self._add(Kind.RETRY, step.path, number, facts, due_at=due_at)
-                return
-            facts["error"]["message"] += "; the next try would come after the run's timeout"
-        elif error.retryable and error.retry_after and failures < step.retry.max_attempts:
-            facts["error"]["message"] += f"; it asks to wait {error.retry_after:.0f} s, over a day"
-        self._fail_step(step, number, facts)
-
-    def _fail_step(self, step: PlannedStep, number: int | None, facts: dict[str, Any]) -> None:
-        kind = Kind.FAIL if step.on_error == "fail" else Kind.CATCH
-        self._add(kind, step.path, number, facts)
-
-    def _bounded(self, due_at: int) -> int:
+    def _given(self, lane: Lane, number: int) -> Given:
+        work = lane.step.work
+        timeout = work.timeout if isinstance(work, Task) else None
         deadline = self._history.deadline
-        return due_at if deadline is None else min(due_at, deadline)
+        if deadline is not None and self._history.failure is None:
+            left = (deadline - self._tools.clock.now()) / 1000
+            timeout = left if timeout is None else min(timeout, left)
+        hidden = self._mail.hidden(lane) if self._history.callbacks else ()
+        return Given(
+            self._run.id, lane.path, lane.step.step_type, number, lane.scope, hidden, timeout
+        )
 
-    def _add(
-        self,
-        kind: Kind,
-        path: str | None = None,
-        attempt: int | None = None,
-        data: dict[str, Any] | None = None,
-        *,
-        at: int | None = None,
-        due_at: int | None = None,
-    ) -> None:
-        at = self._tools.clock.now() if at is None else at
-        change = Change(kind, at, path, attempt, data, due_at)
-        self._history.apply(change)
-        self._unwritten.append(change)
+    async def _wait_for_news(self) -> None:
+        """Until an attempt has ended, a time has come or a signal has come in."""
+        await asyncio.sleep(0)  # what was just launched begins, with what is not written yet
+        if self._record.unwritten:
+            await self._record.write()
+        due = self._agenda.due
+        left = None if due is None else (due - self._tools.clock.now()) / 1000
+        if self._history.waiting:
+            left = LOOK_AGAIN if left is None else left
+        try:
+            async with asyncio.timeout(None if left is None else max(0, min(left, LOOK_AGAIN))):
+                await self._flights.news.wait()
+        except TimeoutError:
+            self._told = bool(self._history.waiting)
+        self._flights.news.clear()
+        self._agenda.look_at_due()
+        if self._told:
+            self._told = False
+            await self._mail.collect()
 
-    async def _write(self) -> None:
-        while self._sent or self._unwritten:
-            if not self._sent:
-                self._sent, self._unwritten = self._unwritten, []
-            try:
-                self._history.seq = await self._journal.append(
-                    self._run.id, self._epoch, self._history.seq, self._sent
-                )
-                self._sent = []
-            except JournalUnavailable:
-                # What was done is done: keep it, and write it as soon as the disk takes it.
-                if self._draining():
-                    raise
-                await asyncio.sleep(UNAVAILABLE_PAUSE)
+    async def _rest(self) -> None:
+        """Nothing can be done now: leave the worker until a time, or until a signal."""
+        if self._held_back:
+            self._record.add(Kind.RELEASE)
+            return
+        if self._agenda.look_at_due():
+            return
+        due, deadline = self._agenda.due, self._history.deadline
+        if due is None and not self._history.waiting:
+            raise RuntimeError("the run has nothing to do, and has not ended")
+        if self._outcomes.too_late(self._tools.clock.now() + 1):
+            await self._outcomes.fail_run(self._outcomes.overdue())
+            return
+        due = LATEST if due is None else due
+        if deadline is not None and self._history.failure is None:
+            due = min(due, deadline)
+        self._record.add(Kind.WAIT, data={"until": None if due == LATEST else due}, due_at=due)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minizaps.definition.workflow import RetryPolicy
+from minizaps.definition.steps import RetryPolicy
 from minizaps.errors import ConnectorError
 
 LONGEST_RETRY_AFTER = 86_400.0

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from minizaps.clock import Clock
 from minizaps.journal.membership import Membership, Told
+from minizaps.journal.transaction import Row as Row
+from minizaps.journal.transaction import Transaction as Transaction
 from minizaps.journal.transitions import Transitions
 
 T = TypeVar("T")
-Row = Sequence[Any]
-
-
-class Transaction(Protocol):
-    """Named statements inside one write. A list among the values is an array."""
-
-    async def rows(self, query: str, *values: object) -> Sequence[Row]:
-        """The rows of a statement."""
-
-    async def value(self, query: str, *values: object) -> Any:
-        """The first column of the first row; None where there is no row."""
-
-    async def execute(self, query: str, *values: object) -> None:
-        """A statement without rows."""
 
 
 class Database(Protocol):
@@ -52,10 +40,22 @@ class Database(Protocol):
     async def select(self, statement: str, values: Sequence[object]) -> Sequence[Row]:
         """The rows of a statement that was put together, of what is committed."""
 
-    async def write(self, operation: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def write(
+        self,
+        operation: Callable[[Transaction], Awaitable[T]],
+        keys: Sequence[str] = (),
+        *,
+        apart: bool = False,
+    ) -> T:
         """Run an operation as if it were alone; return once it is on disk.
 
         An operation may run more than once, so it changes nothing but the database.
+
+        Args:
+            keys: if there are some, it is alone among the operations with one of these keys only,
+                of all processes, and may share its transaction with others.
+            apart: whether it changes runs that workers hold: of such operations a transaction has
+                one at most, so that two that meet never wait for each other.
         """
 
     async def close(self) -> None:

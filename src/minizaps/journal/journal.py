@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -12,12 +13,15 @@ import orjson
 from minizaps.clock import Clock
 from minizaps.errors import IdempotencyMismatch, JournalUnavailable, LeaseLost
 from minizaps.ids import uuid7
+from minizaps.journal import gates
 from minizaps.journal.claims import Room
 from minizaps.journal.database import Database
-from minizaps.journal.records import Change, Claimed, Event, NewRun, Run, Started
-from minizaps.journal.rows import dump
+from minizaps.journal.follow_up import follow_up
+from minizaps.journal.records import Change, Claimed, Event, Limits, NewRun, Run, Started
+from minizaps.journal.rows import dump, to_limits
 from minizaps.journal.status import TRANSITIONS, Kind, Status
-from minizaps.journal.transitions import Append, Settled, Start, refusal
+from minizaps.journal.transitions import Append, Earlier, Settled, Start, refusal
+from minizaps.journal.turns import Moves, Places
 
 LOOK_AHEAD = 1_000_000  # milliseconds
 
@@ -35,6 +39,7 @@ class Journal:
         due_sooner: set when `next_due` has become earlier.
         on_cancel: called with the id of each run that was cancelled through this process.
         on_queued: called with the ids of the runs that this process has made ready.
+        on_signal: called with the id of each running run for which a signal has come in.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -42,32 +47,36 @@ class Journal:
         self._transitions = database.transitions
         self._clock = clock
         self._watchers: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._places = Places()
         self.backlog = True
         self.ready = asyncio.Event()
         self.next_due = 0
         self.due_sooner = asyncio.Event()
         self.on_cancel: Callable[[str], object] = lambda _: None
         self.on_queued: Callable[[Sequence[str]], object] = lambda _: None
+        self.on_signal: Callable[[str], object] = lambda _: None
 
     async def start(self, new: NewRun, *, worker: str | None = None) -> Started:
         """Accept a run.
 
         Args:
-            worker: the worker in this process that takes the run at once, if it has room.
+            worker: the worker in this process that takes the run at once, if it has room; none
+                takes one with limits.
 
         Raises:
             IdempotencyMismatch: the key was used before with another body.
             NotFound, Conflict: there is no run to replay, or it has not ended.
         """
         now = self._clock.now()
-        run_id = uuid7(now)
-        facts = {"trigger": new.trigger, "results": new.results, "by": new.by}
+        worker = None if new.limits is not None else worker
+        run_id = new.id or uuid7(now)
+        depth = None if new.parent is None else new.parent.depth
+        facts = {"trigger": new.trigger, "results": new.results, "by": new.by, "depth": depth}
         facts = {name: value for name, value in facts.items() if value is not None}
         lease = {"worker": worker, "epoch": 1}
         claimed = None if worker is None else dump(lease)
         start = Start(run_id, new, worker, now, orjson.dumps(facts).decode(), claimed)
-        write = self._transitions.start if new.replay_of is None else self._transitions.replay
-        earlier = await write(start)
+        earlier = await self._write_start(start)
         if earlier is not None:
             key = new.idempotency
             if key is not None and key.body_hash != earlier.body_hash:
@@ -77,18 +86,35 @@ class Journal:
                 )
             return Started(earlier.run_id, created=False)
         if worker is None:
-            self._queued([run_id])
+            if new.limits is None:
+                self._queued([run_id])
             return Started(run_id, created=True)
         run = Run(
             run_id, new.project, new.workflow_id, None, new.version, Status.RUNNING, 1,
             new.trigger["id"], new.trigger["type"], new.replay_of, now, now, None, None,
-            new.deadline, None, None, None,
+            new.deadline, None, None, None, None, int(new.limits is not None), 0,
         )  # fmt: skip
         events = (
             Event(1, now, Kind.START, None, None, facts),
             Event(2, now, Kind.CLAIM, None, None, lease),
         )
         return Started(run_id, created=True, claimed=Claimed(run, 1, events))
+
+    async def _write_start(self, start: Start) -> Earlier | None:
+        new = start.new
+        if new.limits is None:
+            replays = new.replay_of is not None
+            return await (self._transitions.replay if replays else self._transitions.start)(start)
+        place = self._places.next(start.now)
+        entered = await self._db.write(
+            lambda tx: gates.enter(tx, self._transitions.begin, start, place),
+            gates.keys_of(new.limits),
+            apart=gates.stops_others(new.limits) or new.parent is not None,
+        )
+        if isinstance(entered, Earlier):
+            return entered
+        self.moved(entered)
+        return None
 
     async def claim(self, worker: str, room: Room, *, queued_until: int = 2**62) -> list[Claimed]:
         """Take as many queued runs as `worker` has room for, taking turns between projects.
@@ -119,7 +145,9 @@ class Journal:
         wanted = ids[: room.limit]
         return await self._transitions.claim_known(worker, wanted, room.full, self._clock.now())
 
-    async def append(self, run_id: str, epoch: int, seq: int, changes: Sequence[Change]) -> int:
+    async def append(
+        self, run_id: str, epoch: int, seq: int, changes: Sequence[Change], *, signals: int = 0
+    ) -> int:
         """Write what the holder of a lease did; the last change decides the run's status.
 
         Where the answer was lost, the same call again writes nothing twice.
@@ -127,6 +155,7 @@ class Journal:
         Args:
             epoch: the lease's.
             seq: the number of the run's last event, as its holder knows it.
+            signals: how many signals the holder has seen: a run that has more is not left to wait.
 
         Returns:
             the number of the run's last event now.
@@ -137,14 +166,13 @@ class Journal:
         last = changes[-1]
         after = TRANSITIONS[last.kind].after
         events = [(c.at, c.kind, c.path, c.attempt, dump(c.data)) for c in changes]
-        append = Append(run_id, epoch, seq, events, _settled(after, last))
+        append = Append(run_id, epoch, seq, events, _settled(after, last, signals))
         if not await self._transitions.append(append):
             raise LeaseLost(f"run {run_id} is no longer held with epoch {epoch}")
         if after is Status.QUEUED:
             self._queued([run_id])
-        if last.due_at is not None and last.due_at < self.next_due:
-            self.next_due = last.due_at
-            self.due_sooner.set()
+        if last.due_at is not None:
+            self._due(last.due_at)
         self._announce((run_id,))
         return seq + len(changes)
 
@@ -157,10 +185,31 @@ class Journal:
         if due is not None and due <= now:
             woken = await self._transitions.wake(now, limit)
             due = await self._next_due()
+        gated = 0
+        if due is not None and due <= now:
+            gated = await self._look_at_gates(now, limit)
+            due = await self._next_due()
         self.next_due = min(self.next_due, due or now + LOOK_AHEAD)
         self._queued(woken)
         self._announce(woken)
-        return len(woken)
+        return len(woken) + gated
+
+    async def _look_at_gates(self, now: int, limit: int) -> int:
+        """Let the runs go on whose time at a gate has come; return how many those were."""
+
+        async def look(run_id: str, limits: Limits) -> None:
+            place = self._places.next(now)
+            self.moved(
+                await self._db.write(
+                    lambda tx: gates.look_again(tx, run_id, place, now),
+                    gates.keys_of(limits),
+                    apart=gates.stops_others(limits),
+                )
+            )
+
+        due = await self._db.rows("due_gates", now, limit)
+        await asyncio.gather(*(look(run_id, to_limits(limits)) for run_id, limits in due))
+        return len(due)
 
     async def _next_due(self) -> int | None:
         ((due,),) = await self._db.rows("next_due")
@@ -197,6 +246,16 @@ class Journal:
         """
         await self._change(Kind.CANCEL, run_id, project, {"by": by})
         self.on_cancel(run_id)
+        with suppress(JournalUnavailable):  # it is cancelled; the rest is done as soon as may be
+            await self.follow_up(run_id)
+
+    async def follow_up(self, run_id: str) -> None:
+        """Do for other runs what the end of this one asks, if it has ended and that is not done."""
+        self.moved(await follow_up(self._db, run_id, self._clock.now()))
+
+    async def to_follow_up(self, limit: int) -> list[str]:
+        """Runs that have ended, which others have not been told."""
+        return [run_id for (run_id,) in await self._db.rows("to_follow_up", limit)]
 
     async def discard(self, run_id: str, project: str, by: str, note: str | None) -> None:
         """Close a dead letter without a replay.
@@ -234,6 +293,10 @@ class Journal:
         """Drop idempotency keys from before a time."""
         return await self._transitions.forget(before, limit)
 
+    async def forget_rates(self, limit: int) -> int:
+        """Drop what is known of rates that limit nobody any more."""
+        return await self._transitions.forget_rates(self._clock.now(), limit)
+
     async def prune(self, before: int, limit: int, *, dead_letters: bool = False) -> int:
         """Delete runs that ended before a time.
 
@@ -263,11 +326,30 @@ class Journal:
         self.on_cancel(run_id)
         self._announce((run_id,))
 
+    def signalled(self, run_id: str) -> None:
+        """A signal has come in for a run that a worker drives."""
+        self.on_signal(run_id)
+
     def _announce(self, ids: Iterable[str]) -> None:
         if self._watchers:
             for run_id in ids:
                 for changed in self._watchers.get(run_id, ()):
                     changed.set()
+
+    def moved(self, moves: Moves) -> None:
+        """Tell of runs that others have moved: queued, cancelled, signalled."""
+        self._queued(moves.queued)
+        for run_id in moves.cancelled:
+            self.on_cancel(run_id)
+        for run_id in moves.signalled:
+            self.on_signal(run_id)
+        self._announce((*moves.queued, *moves.cancelled))
+        self._due(moves.due_at)
+
+    def _due(self, at: int) -> None:
+        if at < self.next_due:
+            self.next_due = at
+            self.due_sooner.set()
 
     def _queued(self, ids: Sequence[str]) -> None:
         if ids:
@@ -275,7 +357,7 @@ class Journal:
             self.on_queued(ids)
 
 
-def _settled(after: Status | None, change: Change) -> Settled | None:
+def _settled(after: Status | None, change: Change, signals: int) -> Settled | None:
     if after is None or after is Status.RUNNING:
         return None
     if after is Status.FAILED:
@@ -284,4 +366,6 @@ def _settled(after: Status | None, change: Change) -> Settled | None:
         return Settled(after, None, change.at, error["type"], step, dead_letter="open")
     if after is Status.SUCCEEDED:
         return Settled(after, finished_at=change.at)
-    return Settled(after, due_at=change.at if after is Status.QUEUED else change.due_at)
+    if after is Status.QUEUED:
+        return Settled(after, due_at=change.at)
+    return Settled(after, due_at=change.due_at, signals=signals)

@@ -27,6 +27,7 @@ class RunFilter:
         workflow: a workflow's id.
         since, until: bounds of the creation time, in milliseconds; the first inclusive.
         dead_letters: open dead letters only.
+        parent: the id of the run whose steps have started them.
         error: the error's type.
         before: the id after which the page begins.
     """
@@ -37,6 +38,7 @@ class RunFilter:
     since: int | None = None
     until: int | None = None
     dead_letters: bool = False
+    parent: str | None = None
     error: str | None = None
     before: str | None = None
 
@@ -47,14 +49,17 @@ class Listings:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    async def run(self, run_id: str, project: str) -> Run:
+    async def run(self, run_id: str, project: str | None = None) -> Run:
         """One run.
 
+        Args:
+            project: the project whose run it has to be; any if left out.
+
         Raises:
-            NotFound: there is no such run in the project.
+            NotFound: there is no such run.
         """
         for row in await self._db.rows("run", run_id):
-            if (run := to_run(row)).project == project:
+            if (run := to_run(row)).project == project or project is None:
                 return run
         raise NotFound(f"there is no run {run_id}")
 
@@ -82,6 +87,7 @@ class Listings:
             ("r.id <", None if chosen.until is None else _bound(chosen.until)),
             ("r.dead_letter = 'open' AND 1 =", 1 if chosen.dead_letters else None),
             ("r.error_type =", chosen.error),
+            ("r.parent_id =", chosen.parent),
             ("r.id <", chosen.before),
         ]
         asked = [(text, value) for text, value in conditions if value is not None]

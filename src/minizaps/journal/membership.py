@@ -14,6 +14,9 @@ class Told(Protocol):
     def run_cancelled(self, run_id: str) -> None:
         """A run was cancelled."""
 
+    def signalled(self, run_id: str) -> None:
+        """A signal has come in for a run that a worker drives."""
+
 
 class Membership(Protocol):
     """One worker's place among those of its database.

@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from importlib import resources
 
-_IDS = frozenset({"id", "replay_of"})
+_IDS = frozenset({"id", "replay_of", "parent_id"})
 _BEFORE_NAME = ("id", "project", "workflow_id")
 _AFTER_NAME = (
     *("version", "status", "epoch", "trigger_id", "trigger_type", "replay_of", "created_at"),
     *("started_at", "finished_at", "due_at", "deadline", "error_type", "error_path"),
-    "dead_letter",
+    *("dead_letter", "parent_id", "follow_up", "signals"),
 )
 
 
@@ -41,5 +41,7 @@ def load_queries(database: str) -> dict[str, str]:
         for body in bodies
     )
     queries = dict(zip(parts[1::2], filled, strict=True))
+    if len(queries) < len(parts[1::2]):
+        raise ValueError(f"sql/{database}.sql has two statements of one name")
     shared = queries.get("claim_chosen", "")
     return {name: body.replace("{claim_chosen}", shared) for name, body in queries.items()}

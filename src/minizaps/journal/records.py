@@ -20,7 +20,7 @@ class Change(NamedTuple):
         path: the step it belongs to.
         attempt: the attempt it belongs to.
         data: the event's facts, as JSON.
-        due_at: for `retry` and `pause`, when the run goes on, in milliseconds.
+        due_at: for `wait`, when the run goes on if nothing comes in before, in milliseconds.
     """
 
     kind: Kind
@@ -51,6 +51,35 @@ class Idempotency:
     body_hash: str
 
 
+class Parent(NamedTuple):
+    """The run whose step another run is.
+
+    Attributes:
+        epoch: of the lease that starts the child: a stale worker starts none.
+        awaited: whether the parent waits for the child, and cancels it when it ends before.
+        depth: how many runs are above the child.
+    """
+
+    run_id: str
+    epoch: int
+    awaited: bool
+    depth: int
+
+
+class Limits(NamedTuple):
+    """What limits when a run may start; each key names the runs that share a limit.
+
+    Attributes:
+        debounce: the key, and for how many milliseconds nothing has to come.
+        rate: the key, and how many may start in how many milliseconds.
+        concurrency: the key, how many may be under way, and what to do at the limit.
+    """
+
+    debounce: tuple[str, int] | None = None
+    rate: tuple[str, int, int] | None = None
+    concurrency: tuple[str, int, str] | None = None
+
+
 class NewRun(NamedTuple):
     """A run that is to start.
 
@@ -60,7 +89,9 @@ class NewRun(NamedTuple):
         priority: of several queued runs of a project, the highest is claimed first.
         closing: whether the replayed run has to be an open dead letter.
         results: how steps ended that a replay takes over, by path: `{"output"}`, `{"error"}` or
-            `{"skipped": true}`.
+            `{"skipped": true}`, with what is known of steps inside as `inner`; what a block was
+            `{"entered"}` with; see `engine.results`.
+        id: the run's id; a new one if left out. Where there is a run of that id, it is that one.
     """
 
     project: str
@@ -74,6 +105,9 @@ class NewRun(NamedTuple):
     results: dict[str, dict[str, Any]] | None = None
     by: str | None = None
     priority: int = 0
+    id: str | None = None
+    parent: Parent | None = None
+    limits: Limits | None = None
 
 
 class Run(NamedTuple):
@@ -97,6 +131,23 @@ class Run(NamedTuple):
     error_type: str | None
     error_path: str | None
     dead_letter: str | None
+    parent_id: str | None = None
+    follow_up: int = 0
+    signals: int = 0
+
+
+class Signal(NamedTuple):
+    """What came in for a run from outside.
+
+    Attributes:
+        number: its place among the run's signals, from 1.
+        name: what it is for: a step's path, or the id of a run.
+    """
+
+    number: int
+    name: str
+    at: int
+    data: dict[str, Any]
 
 
 class Claimed(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from minizaps.journal.records import Event, Run
+from minizaps.journal.records import Event, Limits, NewRun, Run
 from minizaps.journal.status import Kind, Status
 
 
@@ -27,3 +27,20 @@ def to_run(row: Sequence[Any]) -> Run:
     values = list(row)
     values[5] = Status(values[5])
     return Run(*values)
+
+
+def kinship(new: NewRun) -> tuple[str | None, int, int]:
+    """A new run's parent, whether that one waits for it, and whether its end concerns others."""
+    parent_id, awaited = (None, 0) if new.parent is None else (new.parent[0], int(new.parent[2]))
+    return parent_id, awaited, int(awaited or new.limits is not None)
+
+
+def limits_text(new: NewRun) -> str | None:
+    """The limits that a new run is under, as JSON."""
+    return None if new.limits is None else dump(new.limits._asdict())
+
+
+def to_limits(text: str) -> Limits:
+    """The limits of their JSON."""
+    found = orjson.loads(text)
+    return Limits(**{name: limit and tuple(limit) for name, limit in found.items()})

@@ -11,7 +11,7 @@ class Status(StrEnum):
 
     QUEUED = "queued"  # ready: a worker may claim it
     RUNNING = "running"  # claimed: the worker with the present epoch may write
-    WAITING = "waiting"  # until `due_at`: a pause, or the next try of a step
+    WAITING = "waiting"  # until `due_at`, or until a signal comes in
     SUCCEEDED = "succeeded"
     FAILED = "failed"  # also a dead letter, until a person replays or discards it
     CANCELLED = "cancelled"
@@ -26,13 +26,17 @@ class Kind(StrEnum):
     """The transitions' names; each writes one event of the same kind."""
 
     START = "start"  # -> queued
+    DEFER = "defer"  # -> waiting: accepted, but a limit lets it start later
     CLAIM = "claim"  # queued -> running, with a new epoch
     BEGIN = "begin"  # an attempt begins
+    ENTER = "enter"  # a block begins
+    SIGNAL = "signal"  # what came in from outside is taken in
     COMPLETE = "complete"  # a step has succeeded
     SKIP = "skip"  # a step's `if` was false
     CATCH = "catch"  # a step has failed for good and `on_error` takes over
-    RETRY = "retry"  # an attempt has failed; running -> waiting
-    PAUSE = "pause"  # running -> waiting
+    RETRY = "retry"  # an attempt has failed and will be made again
+    PAUSE = "pause"  # a step has succeeded, and goes on later
+    WAIT = "wait"  # nothing can be done now; running -> waiting
     WAKE = "wake"  # waiting -> queued
     SUCCEED = "succeed"  # running -> succeeded
     FAIL = "fail"  # running -> failed
@@ -66,13 +70,17 @@ def _leased(after: Status) -> Transition:
 
 TRANSITIONS: dict[Kind, Transition] = {
     Kind.START: Transition(frozenset(), Status.QUEUED, False, "start"),
+    Kind.DEFER: Transition(frozenset(), Status.WAITING, False, "start"),
     Kind.CLAIM: Transition(frozenset({Status.QUEUED}), Status.RUNNING, False, "claim"),
     Kind.BEGIN: _leased(Status.RUNNING),
+    Kind.ENTER: _leased(Status.RUNNING),
+    Kind.SIGNAL: _leased(Status.RUNNING),
     Kind.COMPLETE: _leased(Status.RUNNING),
     Kind.SKIP: _leased(Status.RUNNING),
     Kind.CATCH: _leased(Status.RUNNING),
-    Kind.RETRY: _leased(Status.WAITING),
-    Kind.PAUSE: _leased(Status.WAITING),
+    Kind.RETRY: _leased(Status.RUNNING),
+    Kind.PAUSE: _leased(Status.RUNNING),
+    Kind.WAIT: _leased(Status.WAITING),
     Kind.SUCCEED: _leased(Status.SUCCEEDED),
     Kind.FAIL: _leased(Status.FAILED),
     Kind.RELEASE: _leased(Status.QUEUED),

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from minizaps.errors import Conflict, MinizapsError, NotFound
 from minizaps.journal.records import Claimed, NewRun
 from minizaps.journal.status import Kind, Status
+from minizaps.journal.transaction import Transaction
 
 
 class Start(NamedTuple):
@@ -15,6 +16,7 @@ class Start(NamedTuple):
 
     Attributes:
         worker: the worker that takes the run at once; None where it is queued.
+        gate: what keeps it from starting, and until when; None where nothing does.
         started: the facts of the event `start`, as JSON text.
         claimed: those of the event `claim`, where a worker takes the run.
     """
@@ -25,6 +27,7 @@ class Start(NamedTuple):
     now: int
     started: str
     claimed: str | None
+    gate: tuple[str, int] | None = None
 
 
 class Earlier(NamedTuple):
@@ -35,7 +38,11 @@ class Earlier(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """What the run row says once a worker has put the run down."""
+    """What the run row says once a worker has put the run down.
+
+    Attributes:
+        signals: how many signals it has taken in; if there are more by now, the run is due.
+    """
 
     status: Status
     due_at: int | None = None
@@ -43,6 +50,7 @@ class Settled(NamedTuple):
     error_type: str | None = None
     error_path: str | None = None
     dead_letter: str | None = None
+    signals: int = 0
 
 
 class Append(NamedTuple):
@@ -72,7 +80,11 @@ class Transitions(Protocol):
     """Each method returns once what it did is on disk."""
 
     async def start(self, start: Start) -> Earlier | None:
-        """Write a new run, unless its idempotency key is known: then return that key's run."""
+        """Write a new run, unless its idempotency key is known: then return that key's run.
+
+        Raises:
+            LeaseLost: the parent is no longer held with its epoch; nothing was written.
+        """
 
     async def replay(self, start: Start) -> Earlier | None:
         """As `start`, and note in the replayed run, which has to have ended, that it was.
@@ -80,6 +92,9 @@ class Transitions(Protocol):
         Raises:
             NotFound, Conflict: there is no such run, or it has not ended; nothing was written.
         """
+
+    async def begin(self, tx: Transaction, start: Start) -> Earlier | None:
+        """As `start` or `replay`, inside a write; on SQLite before anything else is changed."""
 
     async def claim(
         self, worker: str, turns: Sequence[Turn], limit: int, queued_until: int, now: int
@@ -111,6 +126,12 @@ class Transitions(Protocol):
 
     async def forget(self, before: int, limit: int) -> int:
         """Drop idempotency keys from before a time; return how many."""
+
+    async def forget_rates(self, before: int, limit: int) -> int:
+        """Drop what is known of rates that limit nobody since before a time; return how many."""
+
+    async def followed_up(self, run_id: str) -> None:
+        """Note that nobody is left whom the end of a run concerns."""
 
     async def prune(self, bound: str, before: int, limit: int, *, dead_letters: bool) -> int:
         """Delete runs that ended before a time and whose id is below `bound`; return how many.

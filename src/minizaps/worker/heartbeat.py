@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 
 from minizaps.errors import JournalUnavailable
 from minizaps.ids import uuid7
 from minizaps.journal.membership import Membership
 from minizaps.worker.worker import Worker
+
+logger = logging.getLogger("minizaps.worker")
 
 INTERVAL = 0.5
 
@@ -38,6 +41,7 @@ class Heartbeat:
             self._worker.fence("it was taken for dead, and its runs are others'")
             self._worker.name = uuid7()
             await self._membership.join(self._worker.name)
+            logger.warning("it was taken for dead: it goes on as worker %s", self._worker.name)
         self._seen = sent
         return alive
 

@@ -36,6 +36,8 @@ class Pruner:
         now = self._clock.now()
         while await self._journal.forget(now - self._key_ms, BATCH) == BATCH:
             pass
+        while await self._journal.forget_rates(BATCH) == BATCH:
+            pass
         pruned = await self._prune(now - self._run_ms, dead_letters=False)
         return pruned + await self._prune(now - self._dead_letter_ms, dead_letters=True)
 

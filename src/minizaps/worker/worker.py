@@ -21,7 +21,7 @@ from minizaps.ids import uuid7
 from minizaps.journal.claims import Room
 from minizaps.journal.journal import Journal
 from minizaps.journal.records import Change, Claimed
-from minizaps.journal.status import Kind, Status
+from minizaps.journal.status import ENDED, Kind, Status
 from minizaps.metrics import RUNS_CLAIMED, RUNS_ENDED, RUNS_LOST, labelled
 
 logger = logging.getLogger("minizaps.worker")
@@ -52,12 +52,14 @@ class Worker:
         self._concurrency = concurrency
         self._share = concurrency - concurrency // 5
         self._driven: dict[str, _Driven] = {}
+        self._executions: dict[str, Execution] = {}
         self._reserved = 0
         self._places: Counter[str] = Counter()
         self._freed = asyncio.Event()
         self._draining = False
         self._last_project = ""
         journal.on_cancel = self.drop
+        journal.on_signal = self.notice
 
     @property
     def room(self) -> Room:
@@ -116,6 +118,11 @@ class Worker:
         driven = self._driven.get(run_id)
         if driven is not None and epoch in (None, driven.epoch):
             driven.task.cancel()
+
+    def notice(self, run_id: str) -> None:
+        """A signal has come in for a run; it is told if it is driven here."""
+        if (execution := self._executions.get(run_id)) is not None:
+            execution.notice()
 
     def fence(self, reason: str) -> None:
         """Stop driving all runs: their leases are, or may soon be, another worker's."""
@@ -187,6 +194,7 @@ class Worker:
     def _put_down(self, task: asyncio.Task[None], run_id: str, project: str) -> None:
         if (driven := self._driven.get(run_id)) is not None and driven.task is task:
             del self._driven[run_id]
+            self._executions.pop(run_id, None)
         self._leave(project)
 
     def _leave(self, project: str) -> None:
@@ -202,7 +210,9 @@ class Worker:
         execution = None
         try:
             execution = await self._engine.execution(claimed, lambda: self._draining)
-            await execution.drive()
+            self._executions[run_id] = execution
+            if await execution.drive() in ENDED and execution.concerns_others:
+                await self._journal.follow_up(run_id)
         except LeaseLost as error:
             RUNS_LOST.inc()
             logger.info("dropped: %s", error)
@@ -237,5 +247,6 @@ class Worker:
                 last = claimed.events[-1].seq
                 await self._journal.append(run_id, claimed.epoch, last, [change])
             labelled(RUNS_ENDED, Status.FAILED).inc()
+            await self._journal.follow_up(run_id)
         except (LeaseLost, JournalUnavailable) as error:
             logger.info("run %s not failed: %s", run_id, error)

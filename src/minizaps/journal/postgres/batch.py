@@ -28,14 +28,17 @@ class Batch(Generic[T, R]):
         self,
         execute: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
         key: Callable[[T], Hashable],
+        largest: int = LARGEST,
     ) -> None:
         """
         Args:
             execute: runs a statement; gives a result for each item.
             key: items with the same key are never in one statement.
+            largest: how many items a statement has at most.
         """
         self._execute = execute
         self._key = key
+        self._largest = largest
         self._pending: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._wanted = asyncio.Event()
         self._closed = False
@@ -68,7 +71,7 @@ class Batch(Generic[T, R]):
     def _next(self) -> list[tuple[T, asyncio.Future[R]]]:
         batch: list[tuple[T, asyncio.Future[R]]] = []
         keys: set[Hashable] = set()
-        while self._pending and len(batch) < LARGEST:
+        while self._pending and len(batch) < self._largest:
             key = self._key(self._pending[0][0])
             if key in keys:
                 break

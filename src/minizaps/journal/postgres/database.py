@@ -12,6 +12,7 @@ from minizaps.clock import Clock
 from minizaps.errors import InvalidInput, JournalUnavailable
 from minizaps.journal.database import Row, Transaction
 from minizaps.journal.membership import Membership, Told
+from minizaps.journal.postgres.batch import Batch
 from minizaps.journal.postgres.clock import DatabaseClock
 from minizaps.journal.postgres.connection import (
     CUT,
@@ -23,6 +24,7 @@ from minizaps.journal.postgres.connection import (
     prepare,
     unavailable,
 )
+from minizaps.journal.postgres.keyed import MOST_KEYED, Keyed, company, lock_of
 from minizaps.journal.postgres.membership import Session
 from minizaps.journal.postgres.transitions import PostgresTransitions
 from minizaps.journal.queries import load_queries
@@ -49,6 +51,7 @@ class PostgresDatabase:
         self._pool = pool
         self._transitions = PostgresTransitions(self)
         self.transitions: Transitions = self._transitions
+        self._keyed: Batch[Keyed, Any] = Batch(self._hold_keys, company, MOST_KEYED)
         self._clock = DatabaseClock(self._time)
         self._keeping = asyncio.create_task(self._clock.keep())
 
@@ -122,11 +125,36 @@ class PostgresDatabase:
                 lost = True
         raise JournalUnavailable("the database is too busy with the same rows")
 
-    async def write(self, operation: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Run an operation in a serializable transaction, again if it met another one."""
+    async def write(
+        self,
+        operation: Callable[[Transaction], Awaitable[T]],
+        keys: Sequence[str] = (),
+        *,
+        apart: bool = False,
+    ) -> T:
+        """Run an operation in a serializable transaction, or in one that holds its keys' locks."""
+        if not keys:
+            return await self._transact("serializable", operation)
+        result: T = await self._keyed.write(Keyed(operation, keys, apart))
+        return result
+
+    async def _hold_keys(self, writes: Sequence[Keyed]) -> list[Any]:
+        """Run operations in their order, with the locks of all of them from the start."""
+        locks = sorted({lock_of(key) for write in writes for key in write.keys})
+
+        async def operation(tx: Transaction) -> list[Any]:
+            await tx.rows("lock_keys", locks)
+            return [await write.operation(tx) for write in writes]
+
+        return await self._transact("read_committed", operation)
+
+    async def _transact(
+        self, isolation: str, operation: Callable[[Transaction], Awaitable[T]]
+    ) -> T:
+        """Run an operation in a transaction, again if it met another one."""
         for _ in range(TRIES):
             try:
-                async with self._pool.acquire() as db, db.transaction(isolation="serializable"):
+                async with self._pool.acquire() as db, db.transaction(isolation=isolation):
                     return await operation(_Transaction(db, self.queries))
             except REPEATABLE:
                 continue
@@ -139,6 +167,7 @@ class PostgresDatabase:
     async def close(self) -> None:
         """Finish the writes that were handed in and close all connections."""
         self._keeping.cancel()
+        await self._keyed.close()
         await self._transitions.close()
         await self._pool.close()
 

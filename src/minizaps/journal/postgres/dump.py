@@ -15,7 +15,10 @@ from minizaps.journal.schema import TABLES, Table, any_row, known_migrations
 
 PAGE = 500
 DAY = 86_400.0  # seconds for a statement: an index may be large
-UUIDS = {"runs": {"id", "replay_of"}, "events": {"run_id"}, "idempotency": {"run_id"}}
+UUIDS = {
+    "runs": {"id", "replay_of", "parent_id"},
+    **{t: {"run_id"} for t in ("signals", "callbacks", "turns", "events", "idempotency")},
+}
 # What a value that does not fit its column, or its row, is refused with.
 UNFIT = (
     *(TypeError, ValueError, OverflowError),

@@ -101,5 +101,7 @@ class Session:
         kind, _, run_id = message.partition(" ")
         if kind == "cancelled":
             self._told.run_cancelled(run_id)
+        elif kind == "signalled":
+            self._told.signalled(run_id)
         else:
             self._told.runs_ready()

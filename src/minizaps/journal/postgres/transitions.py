@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
+from minizaps.errors import LeaseLost
 from minizaps.journal.database import Row, Transaction
 from minizaps.journal.postgres.batch import Batch
 from minizaps.journal.records import Claimed, Event
-from minizaps.journal.rows import dump, to_event, to_run
+from minizaps.journal.rows import dump, kinship, limits_text, to_event, to_run
 from minizaps.journal.status import TRANSITIONS, Kind, Status
 from minizaps.journal.transitions import Append, Earlier, Settled, Start, Turn, refusal
 
@@ -34,14 +35,21 @@ class PostgresTransitions:
         self._starts: Batch[Start, Earlier | None] = Batch(self._start, lambda s: s.run_id)
         self._holds: Batch[Append, bool] = Batch(self._hold, lambda a: a.run_id)
         self._settles: Batch[Append, bool] = Batch(self._settle, lambda a: a.run_id)
+        self._followed: Batch[str, None] = Batch(self._follow, lambda run_id: run_id)
 
     async def close(self) -> None:
         """Finish what was handed in."""
-        for batch in (self._starts, self._holds, self._settles):
+        for batch in (self._starts, self._holds, self._settles, self._followed):
             await batch.close()
 
     async def start(self, start: Start) -> Earlier | None:
-        return await self._starts.write(start)
+        if (parent := start.new.parent) is None:
+            return await self._starts.write(start)
+        # Alone: a statement that locks the rows of several parents could meet another such one.
+        ((written, _),) = await self._db.rows("start", *_columns([start]))
+        if not written:
+            raise LeaseLost(f"run {parent.run_id} is no longer held with epoch {parent.epoch}")
+        return None
 
     async def _start(self, starts: Sequence[Start]) -> list[Earlier | None]:
         ((written, _),) = await self._db.rows("start", *_columns(starts))
@@ -56,24 +64,22 @@ class PostgresTransitions:
         return None if run_id == start.run_id else Earlier(run_id, body_hash)
 
     async def replay(self, start: Start) -> Earlier | None:
-        new = start.new
-        facts = dump({"by": new.by, "run": start.run_id})
-
-        async def operation(tx: Transaction) -> Earlier | None:
-            key = new.idempotency
-            if key is not None:
-                for known in await tx.rows("recall", key.scope, key.key):
-                    return Earlier(*known)
-            target = (str(new.replay_of), new.project)
-            if not await tx.value("replay", *target, start.now, facts, new.closing):
-                status = await tx.value("status", *target)
-                kind = Kind.DISCARD if new.closing else Kind.REPLAY
-                raise refusal(kind, target[0], status and Status(status))
-            await tx.rows("start", *_columns([start]))
-            return None
-
-        earlier: Earlier | None = await self._db.write(operation)
+        earlier: Earlier | None = await self._db.write(lambda tx: self.begin(tx, start))
         return earlier
+
+    async def begin(self, tx: Transaction, start: Start) -> Earlier | None:
+        if (earlier := await _recalled(tx, start)) is not None:
+            return earlier
+        if start.new.replay_of is not None:
+            await _note_replay(tx, start)
+        ((written, _),) = await tx.rows("start", *_columns([start]))
+        if written:
+            return None
+        if (earlier := await _recalled(tx, start)) is not None:
+            return earlier  # another transaction was quicker with the same key
+        parent = start.new.parent
+        assert parent is not None  # noqa: S101 - nothing else keeps a run from being written
+        raise LeaseLost(f"run {parent.run_id} is no longer held with epoch {parent.epoch}")
 
     async def claim(
         self, worker: str, turns: Sequence[Turn], limit: int, queued_until: int, now: int
@@ -108,8 +114,8 @@ class PostgresTransitions:
 
     async def _settle(self, appends: Sequence[Append]) -> list[bool]:
         rows = [(a.run_id, a.epoch, *(a.settled or NOT_SETTLED)) for a in appends]
-        columns = map(list, zip(*rows, strict=True))
-        ((good, _),) = await self._db.rows("settle", *columns, *_events(appends))
+        *columns, signals = map(list, zip(*rows, strict=True))
+        ((good, _),) = await self._db.rows("settle", *columns, *_events(appends), signals)
         return _each(appends, good)
 
     async def wake(self, now: int, limit: int) -> list[str]:
@@ -132,20 +138,61 @@ class PostgresTransitions:
         ((count,),) = await self._db.rows("forget", before, limit)
         return int(count)
 
+    async def forget_rates(self, before: int, limit: int) -> int:
+        ((count,),) = await self._db.rows("forget_rates", before, limit)
+        return int(count)
+
+    async def followed_up(self, run_id: str) -> None:
+        await self._followed.write(run_id)
+
+    async def _follow(self, ids: Sequence[str]) -> list[None]:
+        await self._db.rows("followed_up", list(ids))
+        return [None] * len(ids)
+
     async def prune(self, bound: str, before: int, limit: int, *, dead_letters: bool) -> int:
         ((count,),) = await self._db.rows("prune", bound, before, limit, dead_letters)
         return int(count)
 
 
+async def _recalled(tx: Transaction, start: Start) -> Earlier | None:
+    key = start.new.idempotency
+    known = [] if key is None else await tx.rows("recall", key.scope, key.key)
+    return Earlier(*known[0]) if known else None
+
+
+async def _note_replay(tx: Transaction, start: Start) -> None:
+    new, target = start.new, (str(start.new.replay_of), start.new.project)
+    facts = dump({"by": new.by, "run": start.run_id})
+    if not await tx.value("replay", *target, start.now, facts, new.closing):
+        status = await tx.value("status", *target)
+        kind = Kind.DISCARD if new.closing else Kind.REPLAY
+        raise refusal(kind, target[0], status and Status(status))
+
+
 def _columns(starts: Sequence[Start]) -> list[list[Any]]:
     rows = []
-    for run_id, new, worker, now, started, claimed in starts:
+    for run_id, new, worker, now, started, claimed, gate in starts:
+        *held_back, until = gate or (None, None)
         key = new.idempotency
         remembered = (None, None, None) if key is None else (key.scope, key.key, key.body_hash)
         of_workflow = (new.project, new.workflow_id, new.version)
         trigger = (new.trigger["id"], new.trigger["type"], new.replay_of)
         times = (now, new.deadline, new.priority)
-        rows.append((run_id, *of_workflow, worker, *trigger, *times, *remembered, started, claimed))
+        epoch = None if new.parent is None else new.parent.epoch
+        limited = (*kinship(new), limits_text(new), *held_back, epoch, until)
+        rows.append(
+            (
+                run_id,
+                *of_workflow,
+                worker,
+                *trigger,
+                *times,
+                *limited,
+                *remembered,
+                started,
+                claimed,
+            )
+        )
     return [list(column) for column in zip(*rows, strict=True)]
 
 

@@ -2,41 +2,54 @@
 -- else its plan, made while the table was small, could be a walk over all runs of that status.
 
 -- name: start
--- New runs with their first events, queued, or running where a worker takes them at once. A run
--- whose idempotency key is known is left out; the others' ids come back.
+-- New runs with their first events: queued, running where a worker takes them at once, waiting
+-- under a limit. A run whose idempotency key is known is left out, and one whose parent is no longer
+-- held with its epoch; the others' ids come back.
 WITH given AS MATERIALIZED (
   SELECT * FROM unnest(
     $1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::uuid[],
-    $9::bigint[], $10::bigint[], $11::int[], $12::text[], $13::text[], $14::text[], $15::text[],
-    $16::text[]
+    $9::bigint[], $10::bigint[], $11::int[], $12::uuid[], $13::smallint[], $14::smallint[],
+    $15::text[], $16::text[], $17::int[], $18::bigint[], $19::text[], $20::text[], $21::text[],
+    $22::text[], $23::text[]
   ) AS g (id, project, workflow_id, version, worker, trigger_id, trigger_type, replay_of,
-          now, deadline, priority, scope, key, body_hash, started, claimed)
+          now, deadline, priority, parent_id, awaited, follow_up, limits, gate, parent_epoch, due_at,
+          scope, key, body_hash, started, claimed)
+), adopted AS (
+  UPDATE runs r SET follow_up = greatest(r.follow_up, g.awaited) FROM given g
+  WHERE r.id = g.parent_id AND r.epoch = g.parent_epoch AND (r.status = 'running') IS TRUE
+  RETURNING g.id
 ), remembered AS (
   INSERT INTO idempotency (scope, key, body_hash, run_id, created_at)
   SELECT scope, key, body_hash, id, now FROM given WHERE key IS NOT NULL
   ON CONFLICT (scope, key) DO NOTHING
   RETURNING run_id
 ), fresh AS MATERIALIZED (
-  SELECT * FROM given WHERE key IS NULL OR id IN (SELECT run_id FROM remembered)
+  SELECT * FROM given
+  WHERE (key IS NULL OR id IN (SELECT run_id FROM remembered))
+    AND (parent_id IS NULL OR id IN (SELECT id FROM adopted))
 ), run AS (
   INSERT INTO runs (id, project, workflow_id, version, status, epoch, worker, trigger_id,
-                    trigger_type, replay_of, created_at, started_at, due_at, deadline, priority)
-  SELECT id, project, workflow_id, version, CASE WHEN worker IS NULL THEN 'queued' ELSE 'running' END,
+                    trigger_type, replay_of, created_at, started_at, due_at, deadline, priority,
+                    parent_id, awaited, follow_up, gate, limits)
+  SELECT id, project, workflow_id, version,
+         CASE WHEN gate IS NOT NULL THEN 'waiting' WHEN worker IS NULL THEN 'queued' ELSE 'running' END,
          CASE WHEN worker IS NULL THEN 0 ELSE 1 END, worker, trigger_id, trigger_type, replay_of, now,
-         CASE WHEN worker IS NOT NULL THEN now END, CASE WHEN worker IS NULL THEN now END, deadline,
-         priority
+         CASE WHEN worker IS NOT NULL THEN now END,
+         CASE WHEN worker IS NULL THEN coalesce(due_at, now) END, deadline, priority,
+         parent_id, awaited, follow_up, gate, limits
   FROM fresh
   ON CONFLICT DO NOTHING
 ), history AS (
   -- What is there already comes from the same write, whose answer was lost.
   INSERT INTO events (run_id, seq, at, kind, data)
-  SELECT id, 1, now, 'start', started FROM fresh
+  SELECT id, 1, now, CASE WHEN gate IS NULL THEN 'start' ELSE 'defer' END, started FROM fresh
   UNION ALL
   SELECT id, 2, now, 'claim', claimed FROM fresh WHERE worker IS NOT NULL
   ON CONFLICT DO NOTHING
 )
 SELECT array_agg(id::text),
-       (SELECT pg_notify('minizaps', 'ready') FROM fresh WHERE worker IS NULL LIMIT 1)
+       (SELECT pg_notify('minizaps', 'ready') FROM fresh
+        WHERE worker IS NULL AND gate IS NULL LIMIT 1)
 FROM fresh;
 
 -- name: hold
@@ -60,13 +73,17 @@ WITH given AS MATERIALIZED (
 SELECT array_agg(id::text) FROM held;
 
 -- name: settle
--- The fence and the runs' new status in one: no row changes for a stale worker.
+-- The fence and the runs' new status in one: no row changes for a stale worker. A run that would
+-- wait, and has signals that its worker has not seen, is due at once.
 WITH given AS MATERIALIZED (
   SELECT * FROM unnest(
-    $1::uuid[], $2::int[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[]
-  ) AS g (id, epoch, status, due_at, finished_at, error_type, error_path, dead_letter)
+    $1::uuid[], $2::int[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[],
+    $16::int[]
+  ) AS g (id, epoch, status, due_at, finished_at, error_type, error_path, dead_letter, signals)
 ), settled AS (
-  UPDATE runs r SET status = g.status, worker = NULL, due_at = g.due_at,
+  UPDATE runs r SET status = g.status, worker = NULL,
+                    due_at = CASE WHEN g.status = 'waiting' AND r.signals > g.signals THEN 0
+                                  ELSE g.due_at END,
                     finished_at = g.finished_at, error_type = g.error_type,
                     error_path = g.error_path, dead_letter = g.dead_letter
   FROM given g WHERE r.id = g.id AND r.epoch = g.epoch AND (r.status = 'running') IS TRUE
@@ -142,7 +159,7 @@ WHERE run_id = ANY($1::uuid[]) ORDER BY run_id, seq;
 -- Not before the database's own clock says so: a process that has just started may be ahead of it.
 WITH due AS MATERIALIZED (
   SELECT id FROM runs
-  WHERE status = 'waiting'
+  WHERE status = 'waiting' AND gate IS NULL
     AND due_at <= least($1, (extract(epoch FROM statement_timestamp()) * 1000)::bigint)
   ORDER BY due_at LIMIT $2
   FOR UPDATE SKIP LOCKED
@@ -221,6 +238,45 @@ WITH discarded AS (
 )
 SELECT array_agg(id::text) FROM discarded;
 
+-- name: run_for_signal
+-- Locked: whoever settles the run does so before, or sees the signal.
+SELECT status, signals FROM runs WHERE id = as_run_id($1) FOR NO KEY UPDATE;
+
+-- name: signal
+SELECT data FROM signals WHERE run_id = $1 AND name = $2;
+
+-- name: signals
+SELECT number, name, at, data FROM signals WHERE run_id = $1 AND number > $2 ORDER BY number;
+
+-- name: insert_signal
+INSERT INTO signals (run_id, name, number, at, data) VALUES ($1, $2, $3, $4, $5);
+
+-- name: count_signal
+WITH counted AS (
+  UPDATE runs SET signals = $2 WHERE id = $1 RETURNING id, status
+)
+SELECT pg_notify('minizaps', 'signalled ' || id) FROM counted WHERE status = 'running';
+
+-- name: wake_one
+WITH woken AS (
+  UPDATE runs SET status = 'queued', due_at = $2 WHERE id = $1 AND status = 'waiting' RETURNING id
+)
+SELECT pg_notify('minizaps', 'ready') FROM woken;
+
+-- name: insert_callback
+INSERT INTO callbacks (token, run_id, path, answer, message, secret)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (run_id, path, answer) DO NOTHING;
+
+-- name: callbacks
+SELECT path, answer, token FROM callbacks WHERE run_id = as_run_id($1);
+
+-- name: callbacks_of
+SELECT answer, token FROM callbacks WHERE run_id = $1 AND path = $2;
+
+-- name: callback
+SELECT run_id::text, path, answer, message, secret FROM callbacks WHERE token = $1;
+
 -- name: held
 -- The runs that this worker still holds, with their epochs.
 SELECT id::text, epoch FROM runs WHERE status = 'running' AND worker = $1;
@@ -247,9 +303,14 @@ SELECT count(*) FROM forgotten;
 WITH expired AS MATERIALIZED (
   SELECT id FROM runs
   WHERE id < $1 AND finished_at < $2 AND (dead_letter IS NOT DISTINCT FROM 'open') = $4
+    AND follow_up = 0
   ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
 ), history AS (
   DELETE FROM events USING expired WHERE events.run_id = expired.id
+), mail AS (
+  DELETE FROM signals USING expired WHERE signals.run_id = expired.id
+), urls AS (
+  DELETE FROM callbacks USING expired WHERE callbacks.run_id = expired.id
 ), pruned AS (
   DELETE FROM runs USING expired WHERE runs.id = expired.id RETURNING 1
 )
@@ -289,6 +350,121 @@ WITH dead AS (
   RETURNING w.id
 )
 SELECT count(*) FROM dead;
+
+-- name: lock_keys
+-- Held until the transaction ends.
+SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) key;
+
+-- name: add_event
+-- An event from outside the lease: numbered after the last one.
+INSERT INTO events (run_id, seq, at, kind, data)
+SELECT $1::uuid, coalesce(max(seq), 0) + 1, $2, $3, $4 FROM events WHERE run_id = $1::uuid;
+
+-- name: due_gates
+-- The runs at a gate that are to be looked at again; as with `wake` by the database's own clock.
+SELECT id::text, limits FROM runs
+WHERE status = 'waiting' AND gate IS NOT NULL
+  AND due_at <= least($1, (extract(epoch FROM statement_timestamp()) * 1000)::bigint)
+ORDER BY due_at, id LIMIT $2;
+
+-- name: gated
+-- A run at a gate, if it is to be looked at again; nobody cancels it in the meantime.
+SELECT gate, limits, priority, deadline FROM runs
+WHERE id = $1 AND (status = 'waiting') IS TRUE AND due_at <= $2 AND gate IS NOT NULL
+FOR NO KEY UPDATE;
+
+-- name: hold_back
+UPDATE runs SET gate = $2, due_at = $3 WHERE id = $1;
+
+-- name: pass_gates
+-- A run is ready; its event follows.
+WITH ready AS (
+  UPDATE runs SET status = 'queued', gate = NULL, due_at = $2
+  WHERE id = $1 AND (status = 'waiting') IS TRUE RETURNING 1
+)
+SELECT 1, pg_notify('minizaps', 'ready') FROM ready;
+
+-- name: turn_away
+-- Cancel a run for another one's sake; its event follows. One that never started concerns no other
+-- run but a parent that waits for it.
+WITH cancelled AS (
+  UPDATE runs SET status = 'cancelled', worker = NULL, due_at = NULL, finished_at = $2,
+                  follow_up = CASE WHEN gate IS NULL THEN follow_up ELSE awaited END
+  WHERE id = $1 AND (status IN ('queued', 'running', 'waiting')) IS TRUE RETURNING id
+)
+SELECT 1, pg_notify('minizaps', 'cancelled ' || id) FROM cancelled;
+
+-- name: turn_count
+-- How many runs have taken their turn, and the highest priority of those that wait for it.
+SELECT (SELECT count(*) FROM turns WHERE key = $1 AND taken = 1),
+       (SELECT priority FROM turns WHERE key = $1 AND taken = 0 ORDER BY priority DESC LIMIT 1);
+
+-- name: next_turn
+-- The run whose turn it is next, and how many have taken theirs; nobody cancels it in the meantime.
+SELECT t.run_id::text, r.status, r.limits,
+       (SELECT count(*) FROM turns WHERE key = $1 AND taken = 1)
+FROM turns t JOIN runs r ON r.id = t.run_id
+WHERE t.key = $1 AND t.taken = 0 ORDER BY t.priority DESC, t.place LIMIT 1
+FOR NO KEY UPDATE OF r;
+
+-- name: waiting_turns
+SELECT run_id::text FROM turns WHERE key = $1 AND taken = 0
+ORDER BY priority DESC, place LIMIT $2;
+
+-- name: oldest_turns
+SELECT run_id::text FROM turns WHERE key = $1 AND taken = 1 ORDER BY place LIMIT $2;
+
+-- name: over_turns
+-- The runs that have ended and not been followed up yet.
+SELECT t.run_id::text FROM turns t JOIN runs r ON r.id = t.run_id
+WHERE t.key = $1 AND t.taken = 1 AND r.finished_at IS NOT NULL;
+
+-- name: insert_turn
+INSERT INTO turns (key, run_id, taken, priority, place) VALUES ($1, $2, $3, $4, $5);
+
+-- name: take_turn
+UPDATE turns SET taken = 1 WHERE key = $1 AND run_id = $2;
+
+-- name: leave_turns
+-- A run is at none of these gates any more; those come back at which it was.
+DELETE FROM turns WHERE run_id = $1 AND key = ANY($2::text[]) RETURNING key;
+
+-- name: rate
+SELECT starts FROM rates WHERE key = $1;
+
+-- name: keep_rate
+INSERT INTO rates (key, starts, expires_at) VALUES ($1, $2, $3)
+ON CONFLICT (key) DO UPDATE SET starts = excluded.starts, expires_at = excluded.expires_at;
+
+-- name: line_up
+-- The time at which the first of those that wait under a rate are looked at.
+UPDATE runs SET due_at = $2
+WHERE id = ANY($1::uuid[]) AND (status = 'waiting') IS TRUE AND gate = 'rate' AND due_at > $2;
+
+-- name: forget_rates
+WITH forgotten AS (
+  DELETE FROM rates WHERE key IN
+    (SELECT key FROM rates WHERE expires_at < $1 ORDER BY expires_at LIMIT $2
+     FOR UPDATE SKIP LOCKED)
+  RETURNING 1
+)
+SELECT count(*) FROM forgotten;
+
+-- name: to_follow_up
+SELECT id::text FROM runs WHERE follow_up = 1 AND finished_at IS NOT NULL ORDER BY id LIMIT $1;
+
+-- name: ended
+-- A run whose end concerns others, who have not been told yet.
+SELECT limits, project, parent_id::text, awaited FROM runs
+WHERE id = $1 AND follow_up = 1 AND finished_at IS NOT NULL;
+
+-- name: awaited_children
+-- The runs that a run has called, and that it waits for.
+SELECT id::text FROM runs
+WHERE parent_id = $1 AND awaited = 1 AND status IN ('queued', 'running', 'waiting');
+
+-- name: followed_up
+UPDATE runs SET follow_up = 0 WHERE id = ANY($1::uuid[]) AND finished_at IS NOT NULL;
 
 -- name: run
 SELECT {run_columns} FROM runs r LEFT JOIN workflows w ON w.id = r.workflow_id

@@ -1,8 +1,14 @@
 -- name: start
--- A new run, queued, or running where its worker takes it at once (epoch 1).
+-- A new run: queued, running where its worker takes it at once (epoch 1), waiting under a limit.
 INSERT INTO runs (id, project, workflow_id, version, status, epoch, worker, trigger_id,
-                  trigger_type, replay_of, created_at, started_at, due_at, deadline, priority)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                  trigger_type, replay_of, created_at, started_at, due_at, deadline, priority,
+                  parent_id, awaited, follow_up, gate, limits)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING;
+
+-- name: adopt
+-- The fence of a child's start: a row only where its parent is still held with this epoch.
+UPDATE runs SET follow_up = max(follow_up, ?3) WHERE id = ?1 AND epoch = ?2 AND status = 'running'
+RETURNING 1;
 
 -- name: insert_event
 -- A number that is there already comes from the same write, whose answer was lost.
@@ -19,10 +25,12 @@ SELECT ?1, coalesce(max(seq), 0) + 1, ?2, ?3, ?4 FROM events WHERE run_id = ?1;
 SELECT 1 FROM runs WHERE id = ? AND epoch = ? AND status = 'running';
 
 -- name: settle
--- The fence and the run's new status in one: no row changes for a stale worker.
-UPDATE runs SET status = ?, worker = NULL, due_at = ?, finished_at = ?, error_type = ?,
-                error_path = ?, dead_letter = ?
-WHERE id = ? AND epoch = ? AND status = 'running' RETURNING 1;
+-- The fence and the run's new status in one: no row changes for a stale worker. A run that would
+-- wait, and has signals that its worker has not seen, is due at once.
+UPDATE runs SET status = ?1, worker = NULL, finished_at = ?3, error_type = ?4, error_path = ?5,
+                dead_letter = ?6,
+                due_at = CASE WHEN ?1 = 'waiting' AND signals > ?7 THEN 0 ELSE ?2 END
+WHERE id = ?8 AND epoch = ?9 AND status = 'running' RETURNING 1;
 
 -- name: queued_projects
 -- Each project that has ready runs, by hops over the index.
@@ -51,7 +59,8 @@ RETURNING {own_columns};
 
 -- name: wake
 UPDATE runs SET status = 'queued', due_at = ?1
-WHERE id IN (SELECT id FROM runs WHERE status = 'waiting' AND due_at <= ?1 ORDER BY due_at LIMIT ?2)
+WHERE id IN (SELECT id FROM runs WHERE status = 'waiting' AND due_at <= ?1 AND gate IS NULL
+             ORDER BY due_at LIMIT ?2)
 RETURNING id;
 
 -- name: next_due
@@ -78,6 +87,37 @@ WHERE id = ?1 AND project = ?2 AND status IN ('succeeded', 'failed', 'cancelled'
 UPDATE runs SET dead_letter = 'discarded'
 WHERE id = ?1 AND project = ?2 AND dead_letter = 'open' AND ?3;
 
+-- name: run_for_signal
+SELECT status, signals FROM runs WHERE id = ?;
+
+-- name: signal
+SELECT data FROM signals WHERE run_id = ? AND name = ?;
+
+-- name: signals
+SELECT number, name, at, data FROM signals WHERE run_id = ? AND number > ? ORDER BY number;
+
+-- name: insert_signal
+INSERT INTO signals (run_id, name, number, at, data) VALUES (?, ?, ?, ?, ?);
+
+-- name: count_signal
+UPDATE runs SET signals = ?2 WHERE id = ?1;
+
+-- name: wake_one
+UPDATE runs SET status = 'queued', due_at = ?2 WHERE id = ?1 AND status = 'waiting';
+
+-- name: insert_callback
+INSERT INTO callbacks (token, run_id, path, answer, message, secret) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (run_id, path, answer) DO NOTHING;
+
+-- name: callbacks
+SELECT path, answer, token FROM callbacks WHERE run_id = ?;
+
+-- name: callbacks_of
+SELECT answer, token FROM callbacks WHERE run_id = ? AND path = ?;
+
+-- name: callback
+SELECT run_id, path, answer, message, secret FROM callbacks WHERE token = ?;
+
 -- name: held
 -- The runs that this worker still holds, with their epochs.
 SELECT id, epoch FROM runs WHERE status = 'running' AND worker = ?;
@@ -99,14 +139,109 @@ DELETE FROM idempotency WHERE (scope, key) IN
   (SELECT scope, key FROM idempotency WHERE created_at < ? LIMIT ?);
 
 -- name: expired
-SELECT id FROM runs WHERE id < ?1 AND finished_at < ?2 AND (dead_letter IS 'open') = ?4
+SELECT id FROM runs WHERE id < ?1 AND finished_at < ?2 AND (dead_letter IS 'open') = ?4 AND follow_up = 0
 ORDER BY id LIMIT ?3;
 
 -- name: delete_events
 DELETE FROM events WHERE run_id IN (SELECT value FROM json_each(?));
 
+-- name: delete_signals
+DELETE FROM signals WHERE run_id IN (SELECT value FROM json_each(?));
+
+-- name: delete_callbacks
+DELETE FROM callbacks WHERE run_id IN (SELECT value FROM json_each(?));
+
 -- name: delete_runs
 DELETE FROM runs WHERE id IN (SELECT value FROM json_each(?));
+
+-- name: due_gates
+-- The runs at a gate that are to be looked at again.
+SELECT id, limits FROM runs WHERE status = 'waiting' AND due_at <= ?1 AND gate IS NOT NULL
+ORDER BY due_at, id LIMIT ?2;
+
+-- name: gated
+-- A run at a gate, if it is to be looked at again.
+SELECT gate, limits, priority, deadline FROM runs
+WHERE id = ?1 AND status = 'waiting' AND due_at <= ?2 AND gate IS NOT NULL;
+
+-- name: hold_back
+UPDATE runs SET gate = ?2, due_at = ?3 WHERE id = ?1;
+
+-- name: pass_gates
+-- A run is ready; its event follows.
+UPDATE runs SET status = 'queued', gate = NULL, due_at = ?2
+WHERE id = ?1 AND status = 'waiting' RETURNING 1;
+
+-- name: turn_away
+-- Cancel a run for another one's sake; its event follows. One that never started concerns no other
+-- run but a parent that waits for it.
+UPDATE runs SET status = 'cancelled', worker = NULL, due_at = NULL, finished_at = ?2,
+                follow_up = CASE WHEN gate IS NULL THEN follow_up ELSE awaited END
+WHERE id = ?1 AND status IN ('queued', 'running', 'waiting') RETURNING 1;
+
+-- name: turn_count
+-- How many runs have taken their turn, and the highest priority of those that wait for it.
+SELECT (SELECT count(*) FROM turns WHERE key = ?1 AND taken = 1),
+       (SELECT max(priority) FROM turns WHERE key = ?1 AND taken = 0);
+
+-- name: next_turn
+-- The run whose turn it is next, and how many have taken theirs.
+SELECT t.run_id, r.status, r.limits, (SELECT count(*) FROM turns WHERE key = ?1 AND taken = 1)
+FROM turns t JOIN runs r ON r.id = t.run_id
+WHERE t.key = ?1 AND t.taken = 0 ORDER BY t.priority DESC, t.place LIMIT 1;
+
+-- name: waiting_turns
+SELECT run_id FROM turns WHERE key = ?1 AND taken = 0 ORDER BY priority DESC, place LIMIT ?2;
+
+-- name: oldest_turns
+SELECT run_id FROM turns WHERE key = ?1 AND taken = 1 ORDER BY place LIMIT ?2;
+
+-- name: over_turns
+-- The runs that have ended and not been followed up yet.
+SELECT t.run_id FROM turns t JOIN runs r ON r.id = t.run_id
+WHERE t.key = ?1 AND t.taken = 1 AND r.finished_at IS NOT NULL;
+
+-- name: insert_turn
+INSERT INTO turns (key, run_id, taken, priority, place) VALUES (?, ?, ?, ?, ?);
+
+-- name: take_turn
+UPDATE turns SET taken = 1 WHERE key = ?1 AND run_id = ?2;
+
+-- name: leave_turns
+-- A run is at none of these gates any more; those come back at which it was.
+DELETE FROM turns WHERE run_id = ?1 AND key IN (SELECT value FROM json_each(?2)) RETURNING key;
+
+-- name: rate
+SELECT starts FROM rates WHERE key = ?;
+
+-- name: keep_rate
+INSERT INTO rates (key, starts, expires_at) VALUES (?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET starts = excluded.starts, expires_at = excluded.expires_at;
+
+-- name: line_up
+-- The time at which the first of those that wait under a rate are looked at.
+UPDATE runs SET due_at = ?2
+WHERE id IN (SELECT value FROM json_each(?1)) AND status = 'waiting' AND gate = 'rate'
+  AND due_at > ?2;
+
+-- name: forget_rates
+DELETE FROM rates WHERE key IN (SELECT key FROM rates WHERE expires_at < ? LIMIT ?);
+
+-- name: to_follow_up
+SELECT id FROM runs WHERE follow_up = 1 AND finished_at IS NOT NULL ORDER BY id LIMIT ?;
+
+-- name: ended
+-- A run whose end concerns others, who have not been told yet.
+SELECT limits, project, parent_id, awaited FROM runs
+WHERE id = ? AND follow_up = 1 AND finished_at IS NOT NULL;
+
+-- name: awaited_children
+-- The runs that a run has called, and that it waits for.
+SELECT id FROM runs
+WHERE parent_id = ? AND awaited = 1 AND status IN ('queued', 'running', 'waiting');
+
+-- name: followed_up
+UPDATE runs SET follow_up = 0 WHERE id = ? AND finished_at IS NOT NULL;
 
 -- name: run
 SELECT {run_columns} FROM runs r LEFT JOIN workflows w ON w.id = r.workflow_id WHERE r.id = ?;

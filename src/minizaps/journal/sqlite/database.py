@@ -70,7 +70,13 @@ class SqliteDatabase:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._select, statement, values)
 
-    async def write(self, operation: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def write(
+        self,
+        operation: Callable[[Transaction], Awaitable[T]],
+        keys: Sequence[str] = (),
+        *,
+        apart: bool = False,
+    ) -> T:
         """Run a write operation; return once it is on disk (see `Writer`)."""
         return await self._writer.write(lambda _: finish(operation(self._transaction)))
 

@@ -7,10 +7,12 @@ from collections.abc import Collection, Iterable, Sequence
 import apsw
 import orjson
 
-from minizaps.journal.records import Claimed
-from minizaps.journal.rows import dump, to_event, to_run
+from minizaps.errors import LeaseLost
+from minizaps.journal.records import Claimed, Parent
+from minizaps.journal.rows import dump, kinship, limits_text, to_event, to_run
 from minizaps.journal.sqlite.writer import Writer
 from minizaps.journal.status import TRANSITIONS, Kind, Status
+from minizaps.journal.transaction import Transaction
 from minizaps.journal.transitions import Append, Earlier, Start, Turn, refusal
 
 EVERY_EVENT = 1_000_000
@@ -26,26 +28,40 @@ class SqliteTransitions:
     async def start(self, start: Start) -> Earlier | None:
         return await self._writer.write(lambda db: self._start(db, start))
 
+    async def begin(self, tx: Transaction, start: Start) -> Earlier | None:
+        return self._start(self._writer.connection, start)
+
     def _start(self, db: apsw.Connection, start: Start) -> Earlier | None:
         new, run_id, worker, now = start.new, start.run_id, start.worker, start.now
         key = new.idempotency
         if key is not None:
             for known in db.execute(self._q["recall"], (key.scope, key.key)):
                 return Earlier(*known)
+        if new.parent is not None:
+            self._adopt(db, new.parent)
         if new.replay_of is not None:
             self._replay(db, start)
         if key is not None:
             db.execute(self._q["remember"], (key.scope, key.key, key.body_hash, run_id, now))
-        status = Status.QUEUED if worker is None else Status.RUNNING
+        kind, status = Kind.START, Status.QUEUED if worker is None else Status.RUNNING
         epoch, started_at, due_at = (0, None, now) if worker is None else (1, now, None)
+        gate = None
+        if start.gate is not None:
+            kind, status, (gate, due_at) = Kind.DEFER, Status.WAITING, start.gate
         trigger = (new.trigger["id"], new.trigger["type"], new.replay_of)
         row = (run_id, new.project, new.workflow_id, new.version, status, epoch, worker, *trigger)
-        db.execute(self._q["start"], (*row, now, started_at, due_at, new.deadline, new.priority))
+        times = (now, started_at, due_at, new.deadline, new.priority)
+        db.execute(self._q["start"], (*row, *times, *kinship(new), gate, limits_text(new)))
         insert = self._q["insert_event"]
-        db.execute(insert, (run_id, 1, now, Kind.START, None, None, start.started))
+        db.execute(insert, (run_id, 1, now, kind, None, None, start.started))
         if worker is not None:
             db.execute(insert, (run_id, 2, now, Kind.CLAIM, None, None, start.claimed))
         return None
+
+    def _adopt(self, db: apsw.Connection, parent: Parent) -> None:
+        bound = (parent.run_id, parent.epoch, parent.awaited)
+        if db.execute(self._q["adopt"], bound).get is None:
+            raise LeaseLost(f"run {parent.run_id} is no longer held with epoch {parent.epoch}")
 
     async def replay(self, start: Start) -> Earlier | None:
         return await self.start(start)
@@ -146,11 +162,22 @@ class SqliteTransitions:
 
         return await self._writer.write(operation)
 
+    async def forget_rates(self, before: int, limit: int) -> int:
+        def operation(db: apsw.Connection) -> int:
+            db.execute(self._q["forget_rates"], (before, limit))
+            return db.changes()
+
+        return await self._writer.write(operation)
+
+    async def followed_up(self, run_id: str) -> None:
+        await self._writer.write(lambda db: db.execute(self._q["followed_up"], (run_id,)))
+
     async def prune(self, bound: str, before: int, limit: int, *, dead_letters: bool) -> int:
         def operation(db: apsw.Connection) -> int:
             rows = db.execute(self._q["expired"], (bound, before, limit, dead_letters))
             expired = _array([i for (i,) in rows])
-            db.execute(self._q["delete_events"], (expired,))
+            for table in ("delete_events", "delete_signals", "delete_callbacks"):
+                db.execute(self._q[table], (expired,))
             db.execute(self._q["delete_runs"], (expired,))
             return db.changes()
 

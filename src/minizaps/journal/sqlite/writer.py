@@ -54,6 +54,11 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal-commit")
         self._task = asyncio.create_task(self._run())
 
+    @property
+    def connection(self) -> apsw.Connection:
+        """The connection, for the operation that is running."""
+        return self._db
+
     async def write(self, operation: Callable[[apsw.Connection], T]) -> T:
         """Run `operation`; return its result once its commit is on disk."""
         if self._closed:
