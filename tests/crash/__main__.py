@@ -41,7 +41,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--minutes", type=float, default=None, help="stop killing after this")
-    parser.add_argument("--sabotage", choices=SABOTAGES, help="break a promise, to see red")
+    parser.add_argument("--sabotage", help=f"break some of {', '.join(SABOTAGES)}, to see red")
     parser.add_argument("--troubles", help=f"on Postgres: some of {', '.join(TROUBLES)}")
     parser.add_argument("--times", type=int, default=100, help="how many of the troubles")
     parser.add_argument("--broker", choices=BROKERS)
@@ -51,6 +51,8 @@ def main() -> int:
         return _race(chosen.race)
     if unknown := set((chosen.troubles or "kill").split(",")) - TROUBLES.keys():
         parser.error(f"no such trouble: {', '.join(unknown)}")
+    if unknown := set((chosen.sabotage or "fence").split(",")) - SABOTAGES.keys():
+        parser.error(f"no such sabotage: {', '.join(unknown)}")
     scenario = Scenario(chosen.seed, chosen.kills, chosen.minutes, chosen.sabotage)
     print(f"seed {scenario.seed}")
     folder = Path(tempfile.mkdtemp(prefix="minizaps-crash-"))

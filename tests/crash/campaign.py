@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .client import Client
-from .evidence import Evidence, count_live, read_calls, read_runs
+from .evidence import Evidence, count_live, read_answers, read_calls, read_runs
 from .server import Hung, Server, SinkProcess
-from .workflows import SPECS
+from .workflows import MIX
 
 FAILPOINTS = ("commit.before", "commit.after", "effect.before", "effect.after", "recovery")
 ANSWERED_WITHIN = 30.0
@@ -25,7 +25,7 @@ class Scenario:
 
     Attributes:
         minutes: the longest time for killing; None for no limit.
-        sabotage: the promise that the server breaks.
+        sabotage: the promises that the server breaks, with commas between them.
         failpoints: where it is killed, beside random moments.
         failpoint_share: the share of kills that are left to failpoints.
         stop_share: the share of "kills" that are an orderly SIGTERM.
@@ -40,7 +40,7 @@ class Scenario:
     failpoint_share: float = 0.6
     stop_share: float = 0.1
     posters: int = 4
-    mix: tuple[str, ...] = tuple(SPECS)
+    mix: tuple[str, ...] = MIX
     cancel_share: float = 0.25
     linger: float = 1.0
 
@@ -70,7 +70,10 @@ async def run_campaign(
             await (server.stop() if server.running else server.kill("itself"))
     calls = read_calls(sink.log)
     runs = await read_runs(server.database)
-    return Evidence(client.posts, client.cancels, calls, server.lives, runs, [], client.replays)
+    return Evidence(
+        client.posts, client.cancels, calls, server.lives, runs, [], client.replays,
+        answers=read_answers(sink.answers),
+    )  # fmt: skip
 
 
 async def _kill_often(

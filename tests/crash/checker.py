@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .evidence import CLOCKS_APART, Event, Evidence, Post, Run
+from .rules_answers import check_answers, check_calls_back
+from .rules_children import check_children
 from .rules_effects import check_effects
 from .rules_history import check_history
 from .rules_replays import check_replays
@@ -36,18 +38,20 @@ def _check(evidence: Evidence) -> Iterator[Violation]:
         if life.how.startswith("code") or life.how in ("", "itself", "hung"):
             yield Violation("the server", f"ended by {life.how or 'nothing'}")
     yield from _check_requests(evidence)
-    calls = evidence.calls_by_step()
-    for run_id, step in calls:
-        if run_id not in evidence.runs:
-            yield Violation(run_id, f"{step} was called, but the journal has no such run")
+    yield from (Violation(run_id, what) for run_id, what in check_calls_back(evidence))
+    yield from (Violation(run_id, what) for run_id, what in check_children(evidence))
+    calls = evidence.calls_of_runs()
+    for run_id in calls.keys() - evidence.runs.keys():
+        steps = ", ".join(calls[run_id])
+        yield Violation(run_id, f"{steps} was called, but the journal has no such run")
     for run in evidence.runs.values():
         if (spec := SPECS.get(run.workflow)) is None:
             continue
-        own = {step: calls.get((run.id, step), []) for step in spec.paths}
         problems = [
             *check_history(run, spec, evidence.slack),
             *_check_rescues(run, evidence),
-            *check_effects(run, spec, own, evidence),
+            *check_answers(run, spec),
+            *check_effects(run, spec, calls.get(run.id, {}), evidence),
         ]
         yield from (Violation(run.id, f"[{spec.name}] {what}") for what in problems)
 
@@ -56,7 +60,7 @@ def _check_requests(evidence: Evidence) -> Iterator[Violation]:
     """What was asked for is there, and nothing else."""
     tokens = defaultdict(list)
     for run in evidence.runs.values():
-        if run.replay_of is None:
+        if run.replay_of is None and run.parent is None:
             tokens[_token(run)].append(run)
     for post in evidence.posts:
         runs = tokens.pop(post.token, [])

@@ -18,7 +18,12 @@ from minizaps.settings import SQLITE
 # Milliseconds by which the database's clock, as a process that has just started on a machine that
 # is busy keeps it, may be off. What wakes runs is the database's own clock.
 CLOCKS_APART = 25
-AS_IT_IS = {"run_id": "run_id", "id": "r.id", "replay_of": "r.replay_of"}
+AS_IT_IS = {
+    "run_id": "run_id",
+    "id": "r.id",
+    "replay_of": "r.replay_of",
+    "parent_id": "r.parent_id",
+}
 AS_TEXT = {name: f"{column}::text" for name, column in AS_IT_IS.items()}
 
 
@@ -52,7 +57,11 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Call:
-    """One call that the sink got; `at` in milliseconds."""
+    """One call that the sink got; `at` in milliseconds.
+
+    Attributes:
+        url: where it was asked to call back.
+    """
 
     at: int
     run: str
@@ -60,6 +69,22 @@ class Call:
     call: int
     attempt: str | None
     key: str | None
+    status: int
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One call back by the sink, which it was answered for.
+
+    Attributes:
+        step: the step that had asked for it.
+    """
+
+    at: int
+    run: str
+    step: str
+    body: dict[str, Any]
     status: int
 
 
@@ -114,7 +139,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the journal: its row and its events."""
+    """One run of the journal: its row, its events and its signals by their names."""
 
     id: str
     workflow: str
@@ -125,10 +150,18 @@ class Run:
     dead_letter: str | None
     events: tuple[Event, ...]
     replay_of: str | None = None
+    parent: str | None = None
+    signals: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def of(self, *kinds: str, path: str | None = None) -> list[Event]:
         """The events of these kinds (of one step)."""
         return [e for e in self.events if e.kind in kinds and path in (None, e.path)]
+
+    def results(self, step: str) -> list[Event]:
+        """How the attempts of a step have ended: completed, or failed and what came of it."""
+        found = self.of("complete", "retry", path=step)
+        failed = [e for e in self.of("catch", "fail") if e.data["error"].get("step") == step]
+        return found + failed[:1]  # the end of a run says again what `on_failure` was for
 
 
 @dataclass
@@ -147,6 +180,7 @@ class Evidence:
     troubles: list[Trouble] = field(default_factory=list)
     replays: list[Replay] = field(default_factory=list)
     found: dict[str, int] = field(default_factory=dict)
+    answers: list[Answer] = field(default_factory=list)
 
     @property
     def slack(self) -> int:
@@ -158,17 +192,22 @@ class Evidence:
         """Whether a process stood still: what it was about to send may have come late."""
         return any("paused" in trouble.what for trouble in self.troubles)
 
-    def calls_by_step(self) -> dict[tuple[str, str], list[Call]]:
-        """The calls of each run's step, in their order."""
-        found: dict[tuple[str, str], list[Call]] = defaultdict(list)
+    def calls_of_runs(self) -> dict[str, dict[str, list[Call]]]:
+        """The calls of each run's steps, in their order."""
+        found: dict[str, dict[str, list[Call]]] = defaultdict(lambda: defaultdict(list))
         for call in sorted(self.calls, key=lambda call: call.at):
-            found[call.run, call.step].append(call)
+            found[call.run][call.step].append(call)
         return found
 
 
 def read_calls(log: Path) -> list[Call]:
     """The sink's log."""
     return [Call(**json.loads(line)) for line in log.read_text().splitlines()]
+
+
+def read_answers(log: Path) -> list[Answer]:
+    """The sink's log of the answers that it gave."""
+    return [Answer(**json.loads(line)) for line in log.read_text().splitlines()]
 
 
 async def read_runs(url: str) -> dict[str, Run]:
@@ -181,14 +220,17 @@ async def read_runs(url: str) -> dict[str, Run]:
     rows = await select(
         url,
         "SELECT {id}, w.name, r.status, r.epoch, r.finished_at, r.error_type, r.dead_letter, "
-        "{replay_of} FROM runs r JOIN workflows w ON w.id = r.workflow_id",
+        "{replay_of}, {parent_id} FROM runs r JOIN workflows w ON w.id = r.workflow_id",
     )
+    signals: dict[str, dict[str, Any]] = defaultdict(dict)
+    for run_id, name, data in await select(url, "SELECT {run_id}, name, data FROM signals"):
+        signals[run_id][name] = json.loads(data)
     # Events without a run are runs too, so that the checker sees them.
-    nothing = ("?", "no row", 0, None, None, None, None)
+    nothing = ("?", "no row", 0, None, None, None, None, None)
     strays = [(run_id, *nothing) for run_id in events.keys() - {row[0] for row in rows}]
     return {
-        run_id: Run(run_id, *row, tuple(events.get(run_id, ())), replay_of)
-        for run_id, *row, replay_of in [*rows, *strays]
+        run_id: Run(run_id, *row, tuple(events.get(run_id, ())), origin, parent, signals[run_id])
+        for run_id, *row, origin, parent in [*rows, *strays]
     }
 
 

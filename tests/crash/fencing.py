@@ -6,7 +6,7 @@ import asyncio
 
 from .server import Hung, Server
 
-SAID = "it was taken for dead, and its runs are others'"
+SAID = "it was taken for dead: it goes on as worker"  # also where it drove nothing
 WITHIN = 15.0
 
 

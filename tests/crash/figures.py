@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from .delays import delays
-from .evidence import Evidence, Life, Run
+from .evidence import Call, Evidence, Life, Run
 
 
 def figures(evidence: Evidence) -> dict[str, object]:
@@ -30,6 +31,7 @@ def figures(evidence: Evidence) -> dict[str, object]:
         ],
         "names under which workers claimed": len(workers(evidence)),
         "found by": evidence.found,
+        "answers": dict(Counter(answer.status for answer in evidence.answers).most_common()),
         "rescues": sum(len(run.of("rescue")) for run in runs),
         "calls": len(evidence.calls),
         "repeated calls": repeats(evidence),
@@ -43,24 +45,26 @@ def figures(evidence: Evidence) -> dict[str, object]:
 
 def repeats(evidence: Evidence) -> int:
     """Calls beyond the first of a step whose result was lost by a kill."""
-    count = 0
-    for (run_id, step), calls in evidence.calls_by_step().items():
-        if run_id in evidence.runs:
-            results = evidence.runs[run_id].of("retry", "catch", "complete", "fail", path=step)
-            count += max(0, len(calls) - max(1, len(results)))
-    return count
+    return sum(
+        max(0, len(calls) - max(1, len(run.results(step))))
+        for run, step, calls in _called(evidence)
+    )
 
 
 def unexplained(evidence: Evidence) -> int:
     """Repeated calls of a step beyond its attempts that were cut off."""
     count = 0
-    for (run_id, step), calls in evidence.calls_by_step().items():
-        if run_id in evidence.runs:
-            run = evidence.runs[run_id]
-            results = run.of("retry", "catch", "complete", "fail", path=step)
-            cuts = len(run.of("begin", path=step)) - len(results)
-            count += max(0, len(calls) - max(1, len(results)) - max(0, cuts))
+    for run, step, calls in _called(evidence):
+        results = len(run.results(step))
+        cuts = len(run.of("begin", path=step)) - results
+        count += max(0, len(calls) - max(1, results) - max(0, cuts))
     return count
+
+
+def _called(evidence: Evidence) -> Iterator[tuple[Run, str, list[Call]]]:
+    for run_id, steps in evidence.calls_of_runs().items():
+        if run_id in evidence.runs:
+            yield from ((evidence.runs[run_id], step, calls) for step, calls in steps.items())
 
 
 def workers(evidence: Evidence) -> set[str]:
@@ -86,8 +90,8 @@ def recovery(life: Life, runs: list[Run]) -> float | None:
 def _latest_wake(run: Run) -> float:
     """How late a run was woken, restarts included."""
     late = [
-        wake.at - (pause.data.get("until") or pause.data["next_at"])
-        for pause, wake in zip(run.events, run.events[1:], strict=False)
-        if pause.kind in ("pause", "retry") and wake.kind == "wake"
+        wake.at - wait.data["until"]
+        for wait, wake in zip(run.events, run.events[1:], strict=False)
+        if (wait.kind, wake.kind) == ("wait", "wake") and wait.data["until"] is not None
     ]
     return max(late, default=0) / 1000

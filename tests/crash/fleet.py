@@ -43,6 +43,8 @@ class Fleet:
                 "worker",
                 **settings,
                 MINIZAPS_METRICS_PORT=str(port),
+                MINIZAPS_PUBLIC_URL=self.doors[0].url,  # where answers are to go
+                MINIZAPS_ALLOW_NETWORKS="127.0.0.0/8",
             )
             for n, port in enumerate(self._metrics)
         ]

@@ -18,12 +18,12 @@ from tests.servers.postgres import PostgresServer
 
 from .client import Client
 from .cutter import Cutter
-from .evidence import Evidence, count_live, read_calls, read_runs
+from .evidence import Evidence, count_live, read_answers, read_calls, read_runs
 from .fleet import Fleet
 from .server import Hung, SinkProcess
 from .small_disk import small_disk
 from .troubles import TROUBLES, Stage
-from .workflows import SPECS
+from .workflows import MIX
 
 DISK = Path(tempfile.gettempdir())  # where fsync costs what it costs
 ANSWERED_WITHIN = 30.0
@@ -37,7 +37,7 @@ class FleetScenario:
     Attributes:
         troubles: the names of what happens, in turns, each turn in another order.
         times: how often something happens.
-        sabotage: the promise that the processes break.
+        sabotage: the promises that the processes break, with commas between them.
         least: runs that have to be acknowledged before the end.
     """
 
@@ -46,7 +46,7 @@ class FleetScenario:
     times: int
     sabotage: str | None = None
     posters: int = 6
-    mix: tuple[str, ...] = tuple(SPECS)
+    mix: tuple[str, ...] = MIX
     cancel_share: float = 0.15
     doors: int = 2
     workers: int = 4
@@ -112,8 +112,9 @@ async def run_fleet(
         lives = [life for server in fleet.all for life in server.lives]
         calls = read_calls(sink.log)
         return Evidence(
-            client.posts, client.cancels, calls, lives, runs, stage.seen, client.replays, found
-        )
+            client.posts, client.cancels, calls, lives, runs, stage.seen, client.replays, found,
+            read_answers(sink.answers),
+        )  # fmt: skip
 
 
 def _turns(scenario: FleetScenario, rng: random.Random) -> Iterator[str]:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from minizaps.journal.status import Kind
 
 from .evidence import Call, Event, Evidence, Run
-from .workflows import Spec
+from .spec import ON_FAILURE, Spec
 
-IN_FLIGHT = 2000  # milliseconds that a call may be under way when its run is cancelled
+IN_FLIGHT = 2000  # milliseconds that a call may be under way when what it is part of has ended
 
 
 def check_effects(
@@ -18,9 +18,7 @@ def check_effects(
     """Everything that is wrong with the calls of a run's steps, sorted by time."""
     slack = evidence.slack
     for step, made in calls.items():
-        begins = run.of(Kind.BEGIN, path=step)
-        yield from _check_recorded(step, begins, made, slack)
-        yield from _check_made(step, run, made)
+        yield from _check_recorded(step, run.of(Kind.BEGIN, path=step), made, slack)
         if not (evidence.paused and run.of(Kind.RESCUE)):
             yield from _check_after(step, run, made, slack)
         for call in made:
@@ -28,6 +26,8 @@ def check_effects(
                 yield f"{step} was called with the key {call.key}"
         if spec.type_of(step) == "charge" and len(made) > 1:
             yield f"{step} was called {len(made)} times and may be called once"
+    for step in {event.path for event in run.of(Kind.BEGIN)}:
+        yield from _check_made(step or "", run, calls.get(step or "", ()))
     yield from _check_pauses(run, spec, calls, slack)
 
 
@@ -44,32 +44,45 @@ def _check_recorded(
 
 def _check_made(step: str, run: Run, made: Sequence[Call]) -> Iterator[str]:
     """An attempt with a result in the journal has really been made."""
-    complete = run.of(Kind.COMPLETE, path=step)
-    called = any(_has_calls(event) for event in complete)
-    if called and not any(call.status == 200 for call in made):
+    complete = [event for event in run.of(Kind.COMPLETE, path=step) if _has_calls(event)]
+    if complete and not any(call.status == 200 for call in made):
         yield f"{step} is complete, but no call of it was answered with 200"
-    failed = run.of(Kind.RETRY, Kind.CATCH, Kind.FAIL, path=step)
+    failed = [event for event in run.results(step) if event.kind != Kind.COMPLETE]
     answered = [e for e in failed if e.data["error"]["type"] == "http_status"]
-    results = len(answered) + sum(_has_calls(event) for event in complete)
+    results = len(answered) + len(complete)
     if len(made) < results:
         yield f"{step} has {results} results, but was called {len(made)} times"
 
 
 def _has_calls(complete: Event) -> bool:
-    return "status" in complete.data["output"] or "charged" in complete.data["output"]
+    output = complete.data.get("output", {})
+    return "status" in output or "charged" in output
 
 
 def _check_after(step: str, run: Run, made: Sequence[Call], slack: int) -> Iterator[str]:
-    """No call after the step's result, none after the run's end but what was in flight."""
-    for event in run.of(Kind.COMPLETE, Kind.CATCH, Kind.FAIL, path=step):
+    """No call after the step's result, or after the end of what it is part of."""
+    for event in run.results(step):
+        if event.kind == Kind.RETRY:
+            continue
         for call in made:
             if call.at > event.at + slack:
                 yield f"call {call.call} of {step} came {call.at - event.at} ms after its result"
-    for event in run.of(Kind.CANCEL, Kind.SUCCEED, Kind.FAIL):
-        grace = IN_FLIGHT if event.kind == Kind.CANCEL else slack
+    for event in run.of(Kind.CANCEL, Kind.SUCCEED, Kind.FAIL, Kind.CATCH):
+        if event.kind == Kind.CATCH and not _is_inside(step, event.path or ""):
+            continue
+        grace = slack if event.kind == Kind.SUCCEED else IN_FLIGHT
         for call in made:
             if call.at > event.at + grace:
                 yield f"call {call.call} of {step} came after {event.kind}"
+
+
+def _is_inside(step: str, where: str) -> bool:
+    """Whether a step ends when a failure is caught."""
+    if where == ON_FAILURE:
+        return not step.startswith(f"{ON_FAILURE}.")
+    if where.endswith("]"):
+        return step.startswith(f"{where}.")
+    return step.startswith(f"{where}[")
 
 
 def _check_pauses(
@@ -77,7 +90,9 @@ def _check_pauses(
 ) -> Iterator[str]:
     """No step after a pause is called before the pause is over."""
     for event in run.of(Kind.PAUSE):
-        for step in spec.paths[spec.paths.index(event.path or "") + 1 :]:
-            for call in calls[step]:
+        if "signal" in event.data:
+            continue
+        for step in calls:
+            for call in calls[step] if spec.is_after(step, event.path or "") else ():
                 if call.at < event.data["until"] - slack:
                     yield f"{step} was called {event.data['until'] - call.at} ms early"

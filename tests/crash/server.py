@@ -88,7 +88,7 @@ class Server:
             **settings,
         }
         self.database = self._settings["MINIZAPS_DATABASE_URL"]
-        self._arguments = [command, *([sabotage] if sabotage else [])]
+        self._arguments = [command, *(sabotage.split(",") if sabotage else ())]
         self._process: asyncio.subprocess.Process | None = None
         self._ending: asyncio.Task[None]
 
@@ -215,12 +215,15 @@ class SinkProcess:
 
     def __init__(self, folder: Path) -> None:
         self.log = folder / "calls.jsonl"
+        self.answers = folder / "answers.jsonl"
         self.url = ""
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> SinkProcess:
-        self._process = await spawn("sink", str(self.log), env={}, folder=self._folder)
+        self._process = await spawn(
+            "sink", str(self.log), str(self.answers), env={}, folder=self._folder
+        )
         assert self._process.stdout is not None
         async with asyncio.timeout(STARTS_WITHIN):
             port = int(await self._process.stdout.readline())

@@ -36,15 +36,16 @@ def story() -> Evidence:
         event(7, "begin", "first", 2),
         event(8, "complete", "first", 2, output=called("first")),
         event(9, "pause", "pause", 1, started_at=1900, until=2200, output={}),
-        replace(event(10, "wake"), at=2201),
-        replace(event(11, "claim"), at=2202),
-        replace(event(12, "complete", "pause", output={}), at=2202),
-        replace(event(13, "begin", "second", 1), at=2203),
-        event(14, "complete", "second", 1, output=called("second")),
-        event(15, "complete", "last", 1, output=output),
-        event(16, "succeed", output=output),
+        replace(event(10, "wait", until=2200), at=1901),
+        replace(event(11, "wake"), at=2201),
+        replace(event(12, "claim"), at=2202),
+        replace(event(13, "complete", "pause", output={}), at=2203),
+        replace(event(14, "begin", "second", 1), at=2204),
+        event(15, "complete", "second", 1, output=called("second")),
+        event(16, "complete", "last", 1, output=output),
+        event(17, "succeed", output=output),
     )
-    run = Run(RUN, "relay", "succeeded", 3, 2600, None, None, events)
+    run = Run(RUN, "relay", "succeeded", 3, 2700, None, None, events)
     post = Post("t", "relay", "hook", "key-t", 0.3, sent=2, run_ids=[RUN, RUN])
     calls = [
         Call(1410, RUN, "first", 1, None, f"{RUN}:first", 200),
@@ -74,7 +75,7 @@ def without_event(evidence: Evidence, seq: int) -> None:
 
 
 def another_end(evidence: Evidence) -> None:
-    change(evidence, events=(*evidence.runs[RUN].events, event(17, "cancel")))
+    change(evidence, events=(*evidence.runs[RUN].events, event(18, "cancel")))
 
 
 def another_call(evidence: Evidence, at: int) -> None:
@@ -110,25 +111,29 @@ LIES: dict[str, tuple[Callable[[Evidence], object], str]] = {
     "a rescue of the living": (lambda e: setattr(e.lives[1], "ready", 1490), "was alive"),
     "a gap": (lambda e: change_event(e, 9, seq=99), "numbered"),
     "another end": (another_end, "2 ends"),
-    "no end": (lambda e: without_event(e, 16), "0 ends"),
+    "no end": (lambda e: without_event(e, 17), "0 ends"),
     "another status": (lambda e: change(e, status="failed"), "the row says failed"),
     "another epoch": (lambda e: change(e, epoch=2), "epoch 2"),
     "another time": (lambda e: change(e, finished_at=1), "finished at 1"),
     "a letter": (lambda e: change(e, dead_letter="open"), "the row has None, open"),
-    "other data": (lambda e: change_event(e, 16, data={"output": {"first": "x"}}), "its output"),
+    "other data": (
+        lambda e: change_event(e, 17, data={"output": {"first": "x"}}),
+        "first is wrong",
+    ),
     "no claim": (lambda e: without_event(e, 6), "begin while queued"),
     "no rescue": (lambda e: without_event(e, 5), "claim while running"),
-    "a missing step": (lambda e: without_event(e, 15), "succeeded before last was done"),
-    "no begin": (lambda e: without_event(e, 13), "came without an attempt"),
+    "a missing step": (lambda e: without_event(e, 16), "succeeded before last was done"),
+    "no begin": (lambda e: without_event(e, 14), "came without an attempt"),
     "an attempt left out": (lambda e: change_event(e, 7, attempt=3), "attempt 3 is the 2th"),
-    "an early wake": (lambda e: change_event(e, 10, at=2199), "wake 1 ms early"),
+    "an early wake": (lambda e: change_event(e, 11, at=2199), "nothing, 1 ms early"),
+    "an early step": (lambda e: change_event(e, 13, at=2198), "pause 2 ms early"),
     "a short pause": (
         lambda e: change_event(e, 9, data={"started_at": 1901, "until": 2200, "output": {}}),
         "shorter than 0.3 s",
     ),
     "no call": (lambda e: e.calls.pop(), "no call of it"),
     "a call too many": (lambda e: another_call(e, 2220), "without an attempt"),
-    "a call too late": (lambda e: another_call(e, 2450), "after its result"),
+    "a call too late": (lambda e: another_call(e, 2550), "after its result"),
     "a call too early": (
         lambda e: e.calls.__setitem__(2, replace(e.calls[2], at=2190)),
         "called 10 ms early",

@@ -20,28 +20,30 @@ async def violations(scenario: Scenario, folder: Path) -> list[str]:
 
 
 async def test_nothing_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
-    assert await violations(Scenario(seed=1, kills=4), tmp_path) == []
+    assert await violations(Scenario(seed=1, kills=3), tmp_path) == []
 
 
-async def test_runs_that_complete_after_their_cancellation_are_seen(tmp_path: Path) -> None:
+async def test_runs_that_complete_after_their_cancellation_and_too_many_items_are_seen(
+    tmp_path: Path,
+) -> None:
+    mix = ("relay", "charge", "tolls")
     scenario = Scenario(
-        seed=2, kills=0, sabotage="fence", mix=("relay", "charge"), cancel_share=0.8, linger=2
+        seed=2, kills=0, sabotage="fence,limit", mix=mix, cancel_share=0.7, linger=2
     )
     found = await violations(scenario, tmp_path)
     assert any("while cancelled" in what for what in found), found
     assert any("ends: ['cancel', 'succeed']" in what for what in found), found
+    assert any("begins while 3 others are under way" in what for what in found), found
 
 
-async def test_runs_that_are_acknowledged_and_lost_are_seen(tmp_path: Path) -> None:
+async def test_what_is_acknowledged_and_lost_and_effects_without_a_record_are_seen(
+    tmp_path: Path,
+) -> None:
     scenario = Scenario(
-        seed=3, kills=1, sabotage="answer", failpoint_share=0, mix=("values",), posters=8
-    )
+        seed=3, kills=1, sabotage="answer,thanks,record", failpoint_share=0,
+        mix=("values", "approval"), posters=8,
+    )  # fmt: skip
     found = await violations(scenario, tmp_path)
     assert any("the hook acknowledged run" in what for what in found), found
-
-
-async def test_effects_without_a_recorded_attempt_are_seen(tmp_path: Path) -> None:
-    found = await violations(
-        Scenario(seed=4, kills=0, sabotage="record", mix=("relay",), linger=0.5), tmp_path
-    )
+    assert any("was acknowledged for ask_ada" in what for what in found), found
     assert any("without an attempt in the journal" in what for what in found), found

@@ -87,6 +87,7 @@ async def cut_answers(stage: Stage) -> None:
 
 async def pause_worker(stage: Stage) -> None:
     """SIGSTOP for longer than a lease, then SIGCONT."""
+    await stage.fleet.start()  # those that have died at their failpoints
     worker = stage.rng.choice(stage.fleet.workers)
     stage.note("a worker is paused")
     before = said(worker)
