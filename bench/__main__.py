@@ -15,7 +15,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import alone, claims, first_step, growth, scale, waiting, workloads
+from bench import alone, blocks, claims, first_step, growth, scale, waiting, workloads
 from bench.options import QUICK, Options
 from bench.postgres import described
 from bench.processes import Busy, disk_folder, machine
@@ -27,6 +27,7 @@ MEASURES: dict[str, Measure] = {
     "W1": partial(workloads.measure, "W1"),
     "W2": partial(workloads.measure, "W2"),
     "journal": alone.measure,
+    "blocks": blocks.measure,
     "waiting": waiting.measure,
     "growth": growth.measure,
     "scale": scale.measure,

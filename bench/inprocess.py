@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 import uvloop
 
-from bench.processes import start_module
+from bench.processes import printed, start_module
 from minizaps.app import App, open_app
 from minizaps.cli.tuning import tune_collector, tune_threads
 from minizaps.journal.access import DEFAULT_PROJECT
@@ -43,12 +43,7 @@ async def start_runs(
         "bench.inprocess", str(data), orjson.dumps(definition).decode(), str(seconds), str(number),
         database, folder=data.parent,
     )  # fmt: skip
-    try:
-        await child.finished()
-    finally:
-        child.stop()
-    result: dict[str, float] = orjson.loads(child.output.read_text().splitlines()[-1])
-    return result
+    return await printed(child)
 
 
 class Runs:

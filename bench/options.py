@@ -21,6 +21,7 @@ class Options:
         many: ended runs in the large database.
         settle: seconds of rest after a start, before memory is read.
         listings: how often the list of runs is read.
+        loops: runs with a loop, one after the other.
     """
 
     repeat: int = 3
@@ -34,6 +35,7 @@ class Options:
     many: int = 1_000_000
     settle: float = 2.0
     listings: int = 500
+    loops: int = 10
 
 
 QUICK = Options(
@@ -48,4 +50,5 @@ QUICK = Options(
     many=20_000,
     settle=0.5,
     listings=50,
+    loops=2,
 )

@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import orjson
+
 ROOT = Path(__file__).resolve().parent.parent
 TICKS = os.sysconf("SC_CLK_TCK")
 IN_MEMORY = frozenset({"tmpfs", "ramfs"})
@@ -83,6 +85,16 @@ def start_module(module: str, *arguments: str, folder: Path, **settings: str) ->
     command = [sys.executable, "-m", module, *arguments]
     environment = plain_environment(**settings)
     return Child(command, folder / f"{module}.log", env=environment, cwd=ROOT)
+
+
+async def printed(child: Child) -> dict[str, float]:
+    """The line of JSON that a process has printed last, once it has ended."""
+    try:
+        await child.finished()
+    finally:
+        child.stop()
+    result: dict[str, float] = orjson.loads(child.output.read_text().splitlines()[-1])
+    return result
 
 
 def tree_cpu(pid: int) -> float:
