@@ -22,6 +22,7 @@ def row_of(**keys: Any) -> Row:
         (step(), ()),
         (step(retry={"max_attempts": 3}, timeout=5), ("3 tries", "timeout 5 s")),
         (step(retry={"max_attempts": 1}), ("1 try",)),
+        (step(until="{{ a == 1 }}"), ("until a == 1",)),
         (step(retry={"delay": 1}), ()),
         (step(on_error="continue"), ("goes on if it fails",)),
         ({"type": "delay", "config": {"seconds": "P2D"}}, ("waits P2D",)),

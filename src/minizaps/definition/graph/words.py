@@ -103,6 +103,8 @@ def _of_foreach(config: JsonObject) -> Iterator[str]:
 
 
 def _of_attempts(step: JsonObject) -> Iterator[str]:
+    if step.get("until") is not None:
+        yield f"until {expression(step['until'])}"
     tries = (step.get("retry") or {}).get("max_attempts")
     if tries is not None:
         yield "1 try" if tries == 1 else f"{tries} tries"
