@@ -67,6 +67,7 @@ async def test_a_url_works_once(server: Server) -> None:
     assert (await client.post(found["url"], json={"n": 2})).status_code == 409
     await server.settle()
     assert (await server.look(run["id"]))["output"] == {"got": {"n": 1}}
+    assert (await client.post(found["url"], json={"n": 1})).status_code == 200, "also afterwards"
     assert (await client.post(found["url"], json={"n": 3})).status_code == 409
 
 

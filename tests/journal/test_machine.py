@@ -135,15 +135,16 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(run_id=runs, name=st.sampled_from(NAMES), said=st.integers(0, 9))
     def post(self, run_id: str, name: str, said: int) -> None:
-        """A signal comes in: the first of its name counts, and wakes the run."""
+        """A signal comes in: the first of its name counts, and wakes the run that has not ended."""
         model, data = self.model[run_id], {"output": {"said": said}}
         try:
             counts = self.loop.run(self.signals.post(run_id, name, data))
         except Conflict:
             assert model.status in ENDED
+            assert name not in model.signals
             return
-        assert model.status not in ENDED
         assert counts == (name not in model.signals)
+        assert not counts or model.status not in ENDED
         if counts:
             model.signals[name] = data
             if model.status is Status.WAITING:

@@ -18,7 +18,8 @@ async def post(
     """Send a signal to a run.
 
     Returns:
-        whom to tell; None, and nothing is changed, if the run has a signal of this name.
+        whom to tell; None, and nothing is changed, if the run has a signal of this name, also if
+        it has ended.
 
     Raises:
         NotFound, Conflict: there is no such run, or it has ended.
@@ -26,10 +27,10 @@ async def post(
 
     async def operation(tx: Transaction) -> Moves | None:
         for status, number in await tx.rows("run_for_signal", run_id):
-            if status in ENDED:
-                raise Conflict(f"the run is {status}: it waits for nothing any more")
             if await tx.rows("signal", run_id, name):
                 return None
+            if status in ENDED:
+                raise Conflict(f"the run is {status}: it waits for nothing any more")
             await tx.execute("insert_signal", run_id, name, number + 1, now, dump(data))
             await tx.execute("count_signal", run_id, number + 1)
             if status == Status.WAITING:
