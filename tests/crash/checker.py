@@ -11,6 +11,7 @@ from .rules_answers import check_answers, check_calls_back
 from .rules_children import check_children
 from .rules_effects import check_effects
 from .rules_history import check_history
+from .rules_limits import check_limits
 from .rules_replays import check_replays
 from .workflows import SPECS
 
@@ -40,6 +41,7 @@ def _check(evidence: Evidence) -> Iterator[Violation]:
     yield from _check_requests(evidence)
     yield from (Violation(run_id, what) for run_id, what in check_calls_back(evidence))
     yield from (Violation(run_id, what) for run_id, what in check_children(evidence))
+    yield from (Violation(run_id, what) for run_id, what in check_limits(evidence))
     calls = evidence.calls_of_runs()
     for run_id in calls.keys() - evidence.runs.keys():
         steps = ", ".join(calls[run_id])

@@ -13,6 +13,7 @@ from .rules_times import check_times
 from .spec import Failed, From, Spec
 from .workflows import receipt
 
+_FIRST = (Kind.START, Kind.DEFER)
 _ENDS = (Kind.SUCCEED, Kind.FAIL, Kind.CANCEL)
 
 
@@ -31,7 +32,7 @@ def _check_fold(run: Run) -> Iterator[str]:
     status: Status | None = None
     for event in run.events:
         transition = TRANSITIONS[Kind(event.kind)]
-        if (status not in transition.before) if status else (event.kind != Kind.START):
+        if (status not in transition.before) if status else (event.kind not in _FIRST):
             yield f"event {event.seq}: {event.kind} while {status}"
         status = transition.after or status
     if run.status != status:

@@ -37,6 +37,7 @@ class Spec:
         gives: what is in its runs' outputs: a path stands for the receipt of its call; what is
             not named is the receipt of the step of that name.
         called: whether other workflows call it, and nobody else.
+        limits: what limits its runs.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Spec:
     on_failure: tuple[Step, ...] = ()
     gives: Mapping[str, Any] = field(default_factory=dict)
     called: bool = False
+    limits: Mapping[str, Any] = field(default_factory=dict)
 
     def definition(self, sink: str) -> dict[str, Any]:
         """The workflow as it is saved.
@@ -56,6 +58,7 @@ class Spec:
         found = {
             "name": self.name,
             "triggers": [{"id": "hook", "type": "webhook"}],
+            **self.limits,
             "steps": [_aimed(step, sink, "") for step in self.steps],
         }
         if self.on_failure:

@@ -327,10 +327,23 @@ _CALLING = (
     ),
 )
 
+_LIMITED = (
+    Spec(
+        "counter",
+        (_TOKEN, _call("first", "ok"), _PAUSE, _set("last", token="{{ steps.start.token }}")),
+        limits={"concurrency": {"limit": 2}},
+    ),
+    Spec(
+        "paced",
+        (_TOKEN, _call("first", "ok"), _set("last", token="{{ steps.start.token }}")),
+        limits={"rate": {"limit": 5, "per": 1}},
+    ),
+)
+
 _ASKED_FOR = (*_CALL_BY_CALL, *_BESIDE_EACH_OTHER, *_ASKING)
-SPECS = {spec.name: spec for spec in (*_CALLED, *_CALLING, *_ASKED_FOR)}
+SPECS = {spec.name: spec for spec in (*_CALLED, *_CALLING, *_LIMITED, *_ASKED_FOR)}
 MIX = tuple(
-    spec.name for spec in (*_CALLING, *_ASKED_FOR)
+    spec.name for spec in (*_CALLING, *_LIMITED, *_ASKED_FOR)
 )  # what the client asks for, each as often
 
 
