@@ -144,3 +144,11 @@ async def test_on_failure_runs_when_the_runs_time_is_over(driver: Driver) -> Non
     await driver.advance(60)
     assert (await failure(driver, run.id))["type"] == "run_timeout"
     assert [call.path for call in Probe.calls] == ["on_failure.tell"]
+
+
+async def test_on_failure_runs_when_the_run_has_as_many_events_as_it_may(driver: Driver) -> None:
+    run = await driver.execute(
+        foreach(list(range(120)), values(n=1)), on_failure=[probe("tell"), values("last", n=1)]
+    )
+    assert (await failure(driver, run.id))["type"] == "too_many_events"
+    assert [call.path for call in Probe.calls] == ["on_failure.tell"]

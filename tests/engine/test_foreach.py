@@ -41,6 +41,11 @@ async def test_no_items_give_an_empty_list(driver: Driver) -> None:
     assert await output(driver, run.id) == {"n": 0}
 
 
+async def test_an_empty_list_at_the_end_is_the_runs_output(driver: Driver) -> None:
+    run = await driver.execute(foreach([], probe()))
+    assert await output(driver, run.id) == []
+
+
 async def test_items_that_are_no_list_fail_the_step(driver: Driver) -> None:
     run = await driver.execute(foreach("{{ trigger.body }}", probe()), body={"a": 1})
     assert (run.status, run.error_type, run.error_path) == (Status.FAILED, "config", "each")
