@@ -31,9 +31,6 @@ class StepStatus(StrEnum):
     CAUGHT = "caught"  # failed for good; `on_error` took over
 
 
-DONE = frozenset({StepStatus.SUCCEEDED, StepStatus.SKIPPED, StepStatus.CAUGHT})
-
-
 @dataclass(slots=True)
 class Lane:
     """One sequence of steps under way.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from minizaps.engine.history import ON_FAILURE
-from minizaps.engine.plan import Plan, PlannedStep, pattern_of
+from minizaps.engine.plan import Call, Plan, PlannedStep, Task, pattern_of
 from minizaps.engine.replay import around
 from minizaps.engine.results import Results
 from minizaps.journal.records import Event, Run
@@ -161,7 +161,7 @@ class _Timeline:
         for view in self.views.values():
             attempt = view.open_attempt
             step = self._planned.get(pattern_of(view.path))
-            attempted = step is None or hasattr(step.work, "retry")
+            attempted = step is None or isinstance(step.work, Task | Call)
             if attempted and attempt is not None and attempt.status == "running":
                 attempt.status, attempt.finished_at = "interrupted", at
                 view.status = "interrupted"
