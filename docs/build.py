@@ -16,7 +16,6 @@ from docs import interfaces, reference
 from docs.markdown import fenced, fill
 from minizaps import WorkflowEngine
 from minizaps.api.server import create_api
-from minizaps.definition.schema import definition_schema
 from minizaps.simulation.written import Suite
 
 ROOT = Path(__file__).parent.parent
@@ -62,7 +61,7 @@ def made() -> dict[Path, str]:
     for name, text in reference.connector_pages().items():
         files[connectors / name] = text
     files[connectors / "README.md"] = reference.connector_index()
-    files[ROOT / "docs" / "definition.schema.json"] = _json(_definition_schema())
+    files[ROOT / "docs" / "definition.schema.json"] = _json(WorkflowEngine.schema())
     files[ROOT / "docs" / "test.schema.json"] = _json(Suite.model_json_schema())
     files[ROOT / "docs" / "openapi.json"] = _json(create_api().openapi())
     return files
@@ -81,10 +80,6 @@ def _filled(path: Path, parts: dict[str, Callable[[], str]]) -> str:
     for name, make in parts.items():
         text = fill(text, name, make())
     return text
-
-
-def _definition_schema() -> object:
-    return definition_schema({str(k): m for k, (_, m) in WorkflowEngine.CONNECTOR_MAP.items()})
 
 
 def _json(value: object) -> str:

@@ -11,6 +11,7 @@ def test_the_door_opens_on_exactly_this() -> None:
         "ConnectorConfig",
         "ConnectorError",
         "Context",
+        "Credential",
         "Pause",
         "RetryPolicy",
         "StepType",

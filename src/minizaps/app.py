@@ -12,6 +12,7 @@ from minizaps.brokers.broker import Broker
 from minizaps.brokers.open import open_broker
 from minizaps.brokers.publisher import Publisher
 from minizaps.clock import Clock
+from minizaps.connectors.dial import Dialler
 from minizaps.connectors.outbound import HttpClient
 from minizaps.engine.attempt import Tools
 from minizaps.engine.engine import WorkflowEngine
@@ -101,7 +102,12 @@ async def open_app(
             allow_networks=settings.networks, max_response_bytes=settings.max_response_bytes
         )
         stack.push_async_callback(http.close)
-        app = _compose(settings, clock or database.clock, database, http, worker=worker)
+        dial = Dialler(allow_networks=settings.networks)
+        stack.push_async_callback(dial.aclose)
+        tools = Tools(
+            http, dial, clock or database.clock, settings.max_output_bytes, settings.base_url
+        )
+        app = _compose(settings, database, tools, worker=worker)
         if not any(p.id == DEFAULT_PROJECT for p in await app.access.projects()):
             await _first_project(app.access)
         broker = None
@@ -123,12 +129,10 @@ async def _first_project(access: Access) -> None:
         await access.create_project(DEFAULT_PROJECT)
 
 
-def _compose(
-    settings: Settings, clock: Clock, database: Database, http: HttpClient, *, worker: bool
-) -> App:
+def _compose(settings: Settings, database: Database, tools: Tools, *, worker: bool) -> App:
+    clock = tools.clock
     journal, catalog = Journal(database, clock), Catalog(database, clock)
     signals = Signals(database, journal, clock)
-    tools = Tools(http, clock, settings.max_output_bytes, settings.base_url)
     engine = WorkflowEngine(journal, signals, catalog, tools, max_events=settings.max_events)
     return App(
         settings=settings,

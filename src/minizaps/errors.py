@@ -22,7 +22,9 @@ MinizapsError
     ├── AddressRefused
     ├── NetworkFailed
     ├── AttemptTimedOut
-    └── ResponseRefused
+    ├── ResponseRefused
+    ├── CredentialUnusable
+    └── CredentialRefused
 """
 
 from __future__ import annotations
@@ -206,3 +208,15 @@ class ResponseRefused(ConnectorError):
     """The response was too large or not readable."""
 
     type = "response"
+
+
+class CredentialUnusable(ConnectorError):
+    """The credential cannot be opened, or is not of a type that the step takes."""
+
+    type = "credential"
+
+
+class CredentialRefused(ConnectorError):
+    """The other side does not accept the credential."""
+
+    type = "credential_refused"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from minizaps.connectors.base import Context
+from minizaps.connectors.dial import Dialler
 from minizaps.connectors.outbound import HttpClient
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
@@ -18,7 +19,8 @@ NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
 
 @pytest.fixture
 async def context() -> AsyncIterator[Context]:
-    async with HttpClient(allow_networks=["127.0.0.0/8"]) as http:
+    dial = Dialler(allow_networks=["127.0.0.0/8"])
+    async with HttpClient(allow_networks=["127.0.0.0/8"]) as http, aclosing(dial):
         yield Context(
             data={},
             run_id="run",
@@ -26,6 +28,7 @@ async def context() -> AsyncIterator[Context]:
             attempt=1,
             idempotency_key="key-of-this-step",
             http=http,
+            dial=dial,
             now=lambda: NOW,
         )
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -13,7 +14,14 @@ from pydantic import ValidationError
 from minizaps.connectors.base import Context
 from minizaps.connectors.responses import parse_retry_after
 from minizaps.connectors.webhook import WebhookConfig, WebhookConnector
-from minizaps.errors import AttemptTimedOut, ConnectorError, ResponseRefused
+from minizaps.credentials.credential import AccessToken, Credential
+from minizaps.credentials.types import HttpBasic, HttpBearer, HttpHeader
+from minizaps.errors import (
+    AttemptTimedOut,
+    ConnectorError,
+    CredentialRefused,
+    ResponseRefused,
+)
 
 from .conftest import NOW
 
@@ -91,20 +99,41 @@ async def test_the_idempotency_key_is_sent_unless_the_config_has_one(context, se
 
 
 @pytest.mark.parametrize(
-    ("auth", "name", "value"),
+    ("credential", "name", "value"),
     [
         (
-            {"type": "basic", "username": "u", "password": "p:ü"},
+            HttpBasic(username="u", password="p:ü"),
             "authorization",
             "Basic " + b64encode("u:p:ü".encode()).decode(),
         ),
-        ({"type": "bearer", "token": "t"}, "authorization", "Bearer t"),
-        ({"type": "header", "name": "X-Api-Key", "value": "k"}, "x-api-key", "k"),
+        (HttpBearer(token="t"), "authorization", "Bearer t"),
+        (HttpHeader(name="X-Api-Key", value="k"), "x-api-key", "k"),
+        (AccessToken(token="a"), "authorization", "Bearer a"),
     ],
 )
-async def test_auth(context, serve, auth: dict, name: str, value: str) -> None:
-    output = await send(context, url=await serve(echo), auth=auth)
+async def test_a_credential_is_shown_in_its_header(
+    context, serve, credential: Credential, name: str, value: str
+) -> None:
+    output = await send(replace(context, credential=credential), url=await serve(echo))
     assert output["body"]["headers"][name] == value
+
+
+async def test_a_credential_that_is_not_accepted_is_an_error_of_its_own(context, serve) -> None:
+    shown = replace(context, credential=HttpBearer(token="t"))
+    url = await serve(answer(status=401))
+    with pytest.raises(CredentialRefused) as refused:
+        await send(shown, url=url)
+    assert (refused.value.type, refused.value.retryable) == ("credential_refused", False)
+    with pytest.raises(ConnectorError) as failed:
+        await send(context, url=url)
+    assert failed.value.type == "http_status"
+
+
+async def test_a_header_is_set_once_by_the_credential_or_the_config(context, serve) -> None:
+    shown = replace(context, credential=HttpBearer(token="t"))
+    with pytest.raises(ConnectorError, match="both") as failed:
+        await send(shown, url=await serve(echo), headers={"authorization": "x"})
+    assert failed.value.type == "bad_request"
 
 
 @pytest.mark.parametrize(
@@ -258,7 +287,6 @@ async def test_the_timeout_is_the_config_s(context, serve) -> None:
         {"text": "\ud800"},
         {"headers": {"X": "a\nb"}},
         {"headers": {"Host": "x"}},
-        {"auth": {"type": "bearer", "token": "a\r\nb"}},
     ],
     ids=ascii,
 )
@@ -284,9 +312,6 @@ async def test_what_cannot_be_sent_is_a_typed_error(context, serve, config: dict
         ({"timeout": "P1M"}, "months"),
         ({"accept": []}, "at least 1"),
         ({"accept": [99]}, "100"),
-        ({"auth": {"type": "digest"}}, "does not match any"),
-        ({"auth": {"type": "basic", "username": "a:b", "password": "p"}}, "pattern"),
-        ({"auth": {"type": "bearer", "token": "t"}, "headers": {"authorization": "x"}}, "both"),
         ({"json_": 1}, "Extra inputs"),
         ({"body": 1}, "Extra inputs"),
     ],
@@ -301,14 +326,9 @@ def test_what_is_no_request_is_refused(config: dict, says: str) -> None:
 def test_the_schema_shows_json_and_describes_every_field() -> None:
     properties = WebhookConfig.model_json_schema()["properties"]
     assert list(properties) == [
-        "method", "url", "headers", "query", "json", "form", "text", "auth", "timeout", "accept"
+        "method", "url", "headers", "query", "json", "form", "text", "timeout", "accept"
     ]  # fmt: skip
     assert all(field["description"] for field in properties.values())
-
-
-def test_a_secret_is_not_in_the_repr() -> None:
-    auth = {"type": "bearer", "token": "s3cret"}
-    assert "s3cret" not in repr(WebhookConfig(url="https://example.test", auth=auth))
 
 
 def test_a_template_may_stand_for_the_url() -> None:

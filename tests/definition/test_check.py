@@ -134,9 +134,19 @@ BAD: dict[str, tuple[Any, str, str]] = {
         "http",
     ),
     "a nested field": (
-        flow(step(type="webhook", config={**WEBHOOK["config"], "auth": {"type": "bearer"}})),
-        "/steps/0/config/auth/token",
-        "required",
+        flow(step(type="webhook", config={**WEBHOOK["config"], "headers": {"X": {}}})),
+        "/steps/0/config/headers/X",
+        "string",
+    ),
+    "a credential for a step type that takes none": (
+        flow(step(credential="shop")),
+        "/steps/0/credential",
+        "takes no credential",
+    ),
+    "a credential's name that is none": (
+        flow(step(credential="a b")),
+        "/steps/0/credential",
+        "match",
     ),
     "a step that may take no time": (flow(step(timeout=0)), "/steps/0/timeout", "greater than 0"),
     "a run that may take no time": (flow(timeout="PT0S"), "/timeout", "greater than 0"),

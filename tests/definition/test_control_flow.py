@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from minizaps.definition.schema import definition_schema
 from tests.definition.support import MODELS, check, flow, problems, step
 
-VALIDATOR = Draft202012Validator(definition_schema(MODELS))
+VALIDATOR = Draft202012Validator(definition_schema(MODELS, {}))
 
 
 def reads(path: str, **keys: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from minizaps.definition.steps import RESERVED
 from tests.definition.support import MODELS, check
 from tests.definition.test_check import BAD, DURATIONS, GOOD, flow, step
 
-SCHEMA = definition_schema(MODELS)
+SCHEMA = definition_schema(MODELS, {})
 VALIDATOR = Draft202012Validator(SCHEMA)
 FOLDER = Path(__file__).parents[2] / "examples"
 EXAMPLES = [

@@ -10,7 +10,6 @@ from typing import Any
 import jsonschema
 
 from minizaps import WorkflowEngine
-from minizaps.definition.schema import definition_schema
 
 HERE = re.escape(f"{Path(__file__).resolve().parents[2]}/")
 MACHINE = re.compile(rf"{HERE}|{re.escape(str(Path.home()))}/|/home/|/tmp/|/Users/")
@@ -31,8 +30,7 @@ def test_json_blocks_are_json_and_definitions_are_valid(documents: Any) -> None:
 
 def test_definitions_meet_the_published_schema(documents: Any, root: Path) -> None:
     schema = json.loads((root / "docs" / "definition.schema.json").read_text())
-    models = {str(k): m for k, (_, m) in WorkflowEngine.CONNECTOR_MAP.items()}
-    assert schema == json.loads(json.dumps(definition_schema(models)))
+    assert schema == json.loads(json.dumps(WorkflowEngine.schema()))
     validator = jsonschema.Draft202012Validator(schema)
     paths = (root / "examples").glob("*.json")
     files = [json.loads(p.read_text()) for p in paths if not p.name.endswith(".test.json")]

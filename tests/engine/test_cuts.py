@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from minizaps import WorkflowEngine
 from minizaps.clock import ManualClock
+from minizaps.connectors.dial import Dialler
 from minizaps.connectors.outbound import HttpClient
 from minizaps.engine.attempt import Tools
 from minizaps.engine.execution import Execution
@@ -77,7 +78,7 @@ class World:
             None, self.clock.now(), None, None, None, None, None, None, None,
             signals=len(self.signals),
         )  # fmt: skip
-        tools = Tools(cast(HttpClient, None), self.clock, 100_000)
+        tools = Tools(cast(HttpClient, None), cast(Dialler, None), self.clock, 100_000)
         return Execution(
             Claimed(run, 1, tuple(self.events)),
             self.plan,

@@ -9,7 +9,6 @@ from pydantic import BaseModel
 
 from minizaps.api.auth import TheApp, Viewer
 from minizaps.api.shapes import Page
-from minizaps.definition.schema import definition_schema
 
 router = APIRouter(tags=["connectors"])
 
@@ -21,7 +20,8 @@ class ConnectorDetail(BaseModel):
     title: str
     description: str
     config_schema: dict[str, Any]
-    credential: str | None
+    credential: list[str]
+    credential_required: bool
     idempotent: bool
     pure: bool
 
@@ -35,7 +35,8 @@ async def list_connectors(app: TheApp, who: Viewer) -> Page[ConnectorDetail]:
             title=kind.replace("_", " ").title(),
             description=connector.description(),
             config_schema=model.model_json_schema(),
-            credential=None,
+            credential=[kind.type for kind in connector.credential],
+            credential_required=connector.credential_required,
             idempotent=connector.idempotent,
             pure=connector.pure,
         )
@@ -47,4 +48,4 @@ async def list_connectors(app: TheApp, who: Viewer) -> Page[ConnectorDetail]:
 @router.get("/schema")
 async def get_schema(app: TheApp, who: Viewer) -> dict[str, Any]:
     """The definition format as JSON Schema 2020-12."""
-    return definition_schema({k: model for k, (_, model) in app.engine.CONNECTOR_MAP.items()})
+    return app.engine.schema()

@@ -19,7 +19,6 @@ from minizaps.cli.live import follow
 from minizaps.cli.output import AsJson, print_json
 from minizaps.cli.runs import exit_code
 from minizaps.cli.story import print_end
-from minizaps.definition.schema import definition_schema
 from minizaps.engine.engine import WorkflowEngine
 from minizaps.errors import InvalidInput
 from minizaps.settings import load_settings
@@ -107,5 +106,4 @@ def _problems(file: Path) -> list[dict[str, str]]:
 
 def schema() -> None:
     """The definition format as JSON Schema 2020-12, for editors."""
-    models = {kind: model for kind, (_, model) in WorkflowEngine.CONNECTOR_MAP.items()}
-    print_json(definition_schema(models))
+    print_json(WorkflowEngine.schema())

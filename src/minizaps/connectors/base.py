@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from minizaps.credentials.credential import Credential
 from minizaps.definition.steps import RetryPolicy
+from minizaps.errors import CredentialUnusable
 
 if TYPE_CHECKING:
+    from minizaps.connectors.dial import Dialler
     from minizaps.connectors.outbound import HttpClient
 
 
@@ -26,6 +29,7 @@ class ConnectorConfig(BaseModel):
 
 _logger = logging.getLogger("minizaps.step")
 C = TypeVar("C", bound=ConnectorConfig)
+K = TypeVar("K", bound=Credential)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,9 @@ class Context:
         attempt: the attempt's number, from 1.
         idempotency_key: the same for every attempt of this step in this run.
         http: the shared HTTP client; it refuses addresses that are not allowed.
+        dial: opens other connections, to addresses that are allowed.
         now: the current time (aware), under the tests' control.
+        credential: the step's credential, opened; None where it names none.
     """
 
     data: Mapping[str, Any]
@@ -61,12 +67,25 @@ class Context:
     attempt: int
     idempotency_key: str
     http: HttpClient
+    dial: Dialler
     now: Callable[[], datetime]
+    credential: Credential | None = None
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger that names the run and the step."""
         return logging.LoggerAdapter(_logger, {"run": self.run_id, "step": self.path})
+
+    def opened(self, kind: type[K]) -> K:
+        """The step's credential, if it is one of a kind.
+
+        Raises:
+            CredentialUnusable: it is not.
+        """
+        if isinstance(self.credential, kind):
+            return self.credential
+        found = "none" if self.credential is None else self.credential.type
+        raise CredentialUnusable(f"the step needs a credential {kind.__name__}, and has {found}")
 
 
 class BaseConnector(ABC, Generic[C]):
@@ -78,12 +97,17 @@ class BaseConnector(ABC, Generic[C]):
             neither for the disk nor, unless the step sets a timeout, with a timer around it.
         timeout: seconds that one attempt may take, unless the step says otherwise.
         retry: the retry policy, unless the step says otherwise.
+        credential: the types of credentials that a step may name; the engine opens it, so that
+            `context.credential` is of one of them.
+        credential_required: whether a step has to name one.
     """
 
     idempotent: ClassVar[bool] = False
     pure: ClassVar[bool] = False
     timeout: ClassVar[float] = 300.0
     retry: ClassVar[RetryPolicy] = RetryPolicy(max_attempts=1)
+    credential: ClassVar[tuple[type[Credential], ...]] = ()
+    credential_required: ClassVar[bool] = False
 
     def __init__(self, config: C) -> None:
         self.config = config
@@ -98,6 +122,18 @@ class BaseConnector(ABC, Generic[C]):
         Raises:
             ConnectorError: the attempt failed; `retryable` says whether to try again.
         """
+
+    @classmethod
+    async def try_credential(cls, context: Context) -> str | None:
+        """Find out whether `context.credential` is accepted, without an effect.
+
+        Returns:
+            a sentence that says what was tried; None if there is no way to tell.
+
+        Raises:
+            ConnectorError: it is not accepted, or the other side cannot be reached.
+        """
+        return None
 
     @classmethod
     def description(cls) -> str:

@@ -238,7 +238,7 @@ def _translated(exc: Exception, url: URL) -> ConnectorError:
                 f"{where}: its certificate is not trusted: {exc.certificate_error}"
             )
         case aiohttp.ClientConnectorError():  # names and TLS are among them
-            return NetworkFailed(f"{where}: {_reason(exc.os_error)}", retryable=True)
+            return NetworkFailed(f"{where}: {reason_of(exc.os_error)}", retryable=True)
         case aiohttp.InvalidURL():  # such as 127.1 and 2130706433
             return AddressRefused(f"{url.host} is not an IP address in its usual form")
         case aiohttp.ClientPayloadError() if isinstance(exc.__cause__, ContentEncodingError):
@@ -252,13 +252,14 @@ def _translated(exc: Exception, url: URL) -> ConnectorError:
         case aiohttp.ServerDisconnectedError():
             return NetworkFailed(f"{where}: closed the connection without a word", retryable=True)
         case aiohttp.ClientOSError():
-            return NetworkFailed(f"{where}: {_reason(exc)}", retryable=True)
+            return NetworkFailed(f"{where}: {reason_of(exc)}", retryable=True)
         case aiohttp.ClientError():
             return NetworkFailed(f"{where}: {str(exc) or type(exc).__name__}", retryable=True)
     return bad_request(f"the request is not valid: {exc}")
 
 
-def _reason(exc: OSError) -> str:
+def reason_of(exc: OSError) -> str:
+    """What an error of the operating system says, in words."""
     if exc.errno and exc.errno in errno.errorcode and not isinstance(exc, ssl.SSLError):
         return os.strerror(exc.errno).lower()
     return exc.strerror or str(exc) or type(exc).__name__

@@ -7,6 +7,7 @@ import re
 from base64 import b64encode
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from http.client import responses
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from minizaps.connectors.outbound import HttpResponse
-from minizaps.errors import ConnectorError, ResponseRefused
+from minizaps.errors import ConnectorError, CredentialRefused, ResponseRefused
 
 MAX_NESTING = 64  # of a JSON response
 EXCERPT = 2048  # bytes of a refused response that its error shows
@@ -76,22 +77,25 @@ def _text(body: bytes, content_type: str) -> str:
     return body.decode(charset if _CHARSET.fullmatch(charset) else "utf-8", "replace")
 
 
-def status_error(response: HttpResponse, now: datetime) -> ConnectorError:
-    """The error for a response whose status is not a success."""
+def status_error(
+    response: HttpResponse, now: datetime, credential: object = None
+) -> ConnectorError:
+    """The error for a response whose status is not a success.
+
+    Args:
+        credential: what the request has shown, if anything: 401 says that it is not accepted.
+    """
     status = response.status
     phrase = f" {responses[status]}" if responses.get(status) else ""
+    message = f"{urlsplit(response.url).netloc} answered {status}{phrase}"
+    excerpt = _text(response.body[:EXCERPT], response.headers.get("content-type", ""))
+    details = {"status": status, "body": excerpt}
+    if status == HTTPStatus.UNAUTHORIZED and credential is not None:
+        return CredentialRefused(message, details=details)
     retryable = status in _RETRYABLE or status >= 500
+    asked = parse_retry_after(response.headers.get("retry-after"), now) if retryable else None
     return ConnectorError(
-        f"{urlsplit(response.url).netloc} answered {status}{phrase}",
-        type="http_status",
-        retryable=retryable,
-        retry_after=parse_retry_after(response.headers.get("retry-after"), now)
-        if retryable
-        else None,
-        details={
-            "status": status,
-            "body": _text(response.body[:EXCERPT], response.headers.get("content-type", "")),
-        },
+        message, type="http_status", retryable=retryable, retry_after=asked, details=details
     )
 
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 import orjson
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from minizaps.connectors.base import BaseConnector, ConnectorConfig, Context
+from minizaps.connectors.request_rules import bad_request
 from minizaps.connectors.responses import read_body, status_error
+from minizaps.credentials.credential import HttpCredential
+from minizaps.credentials.types import (
+    GoogleServiceAccount,
+    HttpBasic,
+    HttpBearer,
+    HttpHeader,
+    OAuth2,
+)
 from minizaps.definition.durations import Duration
 from minizaps.definition.steps import RetryPolicy
 from minizaps.errors import ConnectorError
@@ -26,39 +34,6 @@ def _web_url(value: str) -> str:
     if "{{" not in value and not _WEB_URL.match(value):
         raise ValueError("the URL does not start with http:// or https:// and a host")
     return value
-
-
-class BasicAuth(ConnectorConfig):
-    """A user name and a password."""
-
-    type: Literal["basic"]
-    username: str = Field(pattern=r"^[^:]*$", description="The user name, without a colon.")
-    password: SecretStr = Field(description="The password.")
-
-    def header(self) -> tuple[str, str]:
-        pair = f"{self.username}:{self.password.get_secret_value()}".encode()
-        return "Authorization", f"Basic {b64encode(pair).decode()}"
-
-
-class BearerAuth(ConnectorConfig):
-    """A bearer token."""
-
-    type: Literal["bearer"]
-    token: SecretStr = Field(description="The token.")
-
-    def header(self) -> tuple[str, str]:
-        return "Authorization", f"Bearer {self.token.get_secret_value()}"
-
-
-class HeaderAuth(ConnectorConfig):
-    """A key in a header of its own."""
-
-    type: Literal["header"]
-    name: str = Field(min_length=1, description="The header's name, such as X-Api-Key.")
-    value: SecretStr = Field(description="The header's value.")
-
-    def header(self) -> tuple[str, str]:
-        return self.name, self.value.get_secret_value()
 
 
 class WebhookConfig(ConnectorConfig):
@@ -85,9 +60,6 @@ class WebhookConfig(ConnectorConfig):
         default=None, description="The body as the fields of an HTML form."
     )
     text: str | None = Field(default=None, description="The body as text.")
-    auth: Annotated[BasicAuth | BearerAuth | HeaderAuth, Field(discriminator="type")] | None = (
-        Field(default=None, description="How the request proves who sends it.")
-    )
     timeout: Duration = Field(
         default=30.0, gt=0, le=600, description="How long to wait for the whole response."
     )
@@ -100,8 +72,6 @@ class WebhookConfig(ConnectorConfig):
         bodies = [self.has_json, self.form is not None, self.text is not None]
         if sum(bodies) > 1:
             raise ValueError("set at most one of json, form and text")
-        if self.auth and self.auth.header()[0].lower() in map(str.lower, self.headers):
-            raise ValueError(f"{self.auth.header()[0]} is set by both auth and headers")
         return self
 
     @property
@@ -120,12 +90,14 @@ class WebhookConnector(BaseConnector[WebhookConfig]):
     `"encoding": "base64"` stands beside it.
 
     The header `Idempotency-Key` is the same for every attempt of this step in this run, unless
-    the config sets it.
+    the config sets it. A credential adds the header that proves who sends the request; it goes to
+    no other host after a redirect.
     """
 
     idempotent = True
     timeout = 660.0
     retry = RetryPolicy(max_attempts=5, delay=2, backoff=2, max_delay=600, jitter=True)
+    credential = (HttpBasic, HttpBearer, HttpHeader, OAuth2, GoogleServiceAccount)
 
     async def execute(self, context: Context) -> dict[str, Any]:
         config = self.config
@@ -133,14 +105,14 @@ class WebhookConnector(BaseConnector[WebhookConfig]):
         response = await context.http.request(
             config.method,
             config.url,
-            headers=_headers(config, content_type, context.idempotency_key),
+            headers=_headers(context, config, content_type),
             query={name: _query_value(value) for name, value in config.query.items()},
             body=body,
             timeout=config.timeout,
             max_redirects=0 if any(300 <= s < 400 for s in config.accept or ()) else 5,
         )
         if not config.accepts(response.status):
-            raise status_error(response, context.now())
+            raise status_error(response, context.now(), context.credential)
         content = {"body": None} if config.method == "HEAD" else read_body(response)
         return {"status": response.status, "headers": response.headers, **content}
 
@@ -158,15 +130,18 @@ def _body(config: WebhookConfig) -> tuple[bytes | None, str]:
     return None, ""
 
 
-def _headers(config: WebhookConfig, content_type: str, idempotency_key: str) -> dict[str, str]:
-    own = {"Idempotency-Key": idempotency_key}
+def _headers(context: Context, config: WebhookConfig, content_type: str) -> dict[str, str]:
+    own = {"Idempotency-Key": context.idempotency_key}
     if content_type:
         own["Content-Type"] = content_type
-    if config.auth:
-        name, value = config.auth.header()
-        own[name] = value
     given = {name.lower() for name in config.headers}
-    return {name: v for name, v in own.items() if name.lower() not in given} | config.headers
+    headers = {name: v for name, v in own.items() if name.lower() not in given} | config.headers
+    if context.credential is not None:
+        name, value = context.opened(HttpCredential).header()
+        if name.lower() in given:
+            raise bad_request(f"{name} is set by both the credential and the headers")
+        headers[name] = value
+    return headers
 
 
 def _query_value(value: Scalar | list[Scalar]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from minizaps.definition.ids import with_ids
 from minizaps.definition.input_schema import schema_problems
 from minizaps.definition.problems import suggest, validation_problems
 from minizaps.definition.reach import Reach, before_start
-from minizaps.definition.steps import BLOCKS
+from minizaps.definition.steps import BLOCKS, Takes
 from minizaps.definition.strict_json import check_json
 from minizaps.definition.tree import JsonObject, walk
 from minizaps.definition.workflow import LARGEST_DEFINITION, MOST_STEPS, Definition
@@ -34,12 +35,15 @@ _FIXED = (
 )
 
 
-def check_definition(raw: Any, config_models: ConfigModels) -> JsonObject:
+def check_definition(
+    raw: Any, config_models: ConfigModels, takes: Mapping[str, Takes] = MappingProxyType({})
+) -> JsonObject:
     """The definition as it is stored: checked, with an id for every step and trigger.
 
     Args:
         raw: the definition as JSON.
         config_models: the config model of each connector's step type.
+        takes: the credentials of the step types that take some.
 
     Raises:
         DefinitionInvalid: with every problem.
@@ -51,7 +55,7 @@ def check_definition(raw: Any, config_models: ConfigModels) -> JsonObject:
         Definition.model_validate(definition)
     except ValidationError as error:
         problems += validation_problems(error, Definition, definition)
-    problems += _Checker({**config_models, **BLOCKS}).check(definition)
+    problems += _Checker({**config_models, **BLOCKS}, takes).check(definition)
     if problems:
         raise DefinitionInvalid(sorted(set(problems), key=lambda p: _order(p.pointer)))
     return definition
@@ -84,6 +88,7 @@ class _Checker:
     """Checks what the format alone cannot: types, configs, ids and references."""
 
     config_models: ConfigModels
+    takes: Mapping[str, Takes]
     problems: list[Problem] = field(default_factory=list)
     places: dict[str, str] = field(default_factory=dict)  # every step's id -> its pointer
 
@@ -144,7 +149,19 @@ class _Checker:
         if compiled is not None:
             references += compiled.references
         self._config(step, config, here, {p.removeprefix(here) for p, _ in references})
+        self._credential(step, here)
         return references
+
+    def _credential(self, step: JsonObject, here: str) -> None:
+        kind, name = step.get("type"), step.get("credential")
+        if not isinstance(kind, str) or kind in BLOCKS or kind not in self.config_models:
+            return
+        takes = self.takes.get(kind)
+        if takes is None and name is not None:
+            self._say(f"{here}/credential", f"the step type {kind!r} takes no credential")
+        elif takes is not None and takes.required and name is None:
+            types = " or ".join(takes.types)
+            self._say(f"{here}/credential", f"is required: the name of a credential, {types}")
 
     def _condition(self, condition: Any, pointer: str) -> list[tuple[str, Reference]]:
         if not isinstance(condition, str):

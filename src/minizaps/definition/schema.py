@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from minizaps.definition.steps import BLOCKS
+from minizaps.definition.steps import BLOCKS, Takes
 from minizaps.definition.workflow import Definition
 
 JsonObject = dict[str, Any]
@@ -21,11 +21,14 @@ _BLOCK_DEFS = {
 }
 
 
-def definition_schema(config_models: Mapping[str, type[BaseModel]]) -> JsonObject:
+def definition_schema(
+    config_models: Mapping[str, type[BaseModel]], takes: Mapping[str, Takes]
+) -> JsonObject:
     """The schema of a definition.
 
     Args:
         config_models: the config model of each connector's step type.
+        takes: the credentials of the step types that take some.
     """
     schema = Definition.model_json_schema(ref_template="#/$defs/{model}")
     defs = schema["$defs"]
@@ -36,8 +39,14 @@ def definition_schema(config_models: Mapping[str, type[BaseModel]]) -> JsonObjec
         config = _define(defs, model)
         chosen = {"properties": {"type": {"const": kind}}, "required": ["type"]}
         then: JsonObject = {"properties": {"config": {"$ref": f"#/$defs/{model.__name__}"}}}
-        if config.get("required"):
-            then["required"] = ["config"]
+        required = ["config"] if config.get("required") else []
+        if kind not in takes:
+            then["properties"]["credential"] = {"type": "null"}
+        elif takes[kind].required:
+            then["properties"]["credential"] = {"type": "string"}
+            required.append("credential")
+        if required:
+            then["required"] = required
         step["allOf"].append({"if": chosen, "then": then})
     for kind, model in BLOCKS.items():
         _define(defs, model)

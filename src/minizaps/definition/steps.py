@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
     BaseModel,
@@ -70,6 +70,8 @@ Id = Annotated[
     Schema({"type": "string", "pattern": ID_PATTERN, "not": {"enum": sorted(RESERVED)}}),
 ]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+CREDENTIAL_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+CredentialName = Annotated[str, Field(pattern=CREDENTIAL_NAME)]
 Condition = bool | str
 
 
@@ -111,6 +113,9 @@ class Step(_Attempted):
     type: str = Field(description="Which connector does the step.")
     config: dict[str, Any] = Field(
         default_factory=dict, description="The connector's fields; strings may hold `{{ ... }}`."
+    )
+    credential: CredentialName | None = Field(
+        default=None, description="The name of the credential that the connector uses."
     )
     until: str | None = Field(
         default=None,
@@ -269,6 +274,13 @@ class WaitConfig(Model):
         if self.approve and self.secret:
             raise ValueError("a person who clicks signs nothing: set one of approve and secret")
         return self
+
+
+class Takes(NamedTuple):
+    """Which credentials a step type takes, by their types, and whether it needs one."""
+
+    types: tuple[str, ...]
+    required: bool
 
 
 # The engine's own step types, and the models of their `config`.

@@ -13,6 +13,7 @@ import orjson
 
 from minizaps.clock import Clock, to_datetime
 from minizaps.connectors.base import Context, Pause
+from minizaps.connectors.dial import Dialler
 from minizaps.connectors.outbound import HttpClient
 from minizaps.engine.plan import AnyConnector, Task
 from minizaps.errors import AttemptTimedOut, ConnectorError
@@ -29,6 +30,7 @@ class Tools:
     """
 
     http: HttpClient
+    dial: Dialler
     clock: Clock
     max_output: int
     base_url: str = ""
@@ -139,6 +141,7 @@ def _context(given: Given, tools: Tools) -> Context:
         attempt=given.number,
         idempotency_key=f"{given.run_id}:{given.path}",
         http=tools.http,
+        dial=tools.dial,
         now=tools.now,
     )
 

@@ -15,7 +15,8 @@ from minizaps.connectors.delay import DelayConfig, DelayConnector
 from minizaps.connectors.set import SetConfig, SetConnector
 from minizaps.connectors.webhook import WebhookConfig, WebhookConnector
 from minizaps.definition.check import check_definition
-from minizaps.definition.steps import CallConfig
+from minizaps.definition.schema import definition_schema
+from minizaps.definition.steps import CallConfig, Takes
 from minizaps.engine.attempt import Tools
 from minizaps.engine.callees import check_callees
 from minizaps.engine.execution import Execution
@@ -94,8 +95,26 @@ class WorkflowEngine:
         Raises:
             DefinitionInvalid: with every problem and its JSON pointer.
         """
-        models = {kind: model for kind, (_, model) in cls.CONNECTOR_MAP.items()}
-        return check_definition(definition, models)
+        return check_definition(definition, cls.config_models(), cls.takes())
+
+    @classmethod
+    def config_models(cls) -> dict[str, type[ConnectorConfig]]:
+        """The config model of each step type."""
+        return {kind: model for kind, (_, model) in cls.CONNECTOR_MAP.items()}
+
+    @classmethod
+    def takes(cls) -> dict[str, Takes]:
+        """The credentials of the step types that take some."""
+        return {
+            kind: Takes(tuple(t.type for t in connector.credential), connector.credential_required)
+            for kind, (connector, _) in cls.CONNECTOR_MAP.items()
+            if connector.credential
+        }
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """The definition format as JSON Schema 2020-12."""
+        return definition_schema(cls.config_models(), cls.takes())
 
     async def check_callees(self, project: str, definition: dict[str, Any]) -> None:
         """Check the workflows that a checked definition calls.

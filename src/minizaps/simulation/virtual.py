@@ -13,6 +13,7 @@ from typing import Any
 from minizaps.api.answers import ANY, APPROVE, REJECT, Decision, callback_urls, give
 from minizaps.app import App, open_app
 from minizaps.clock import LATEST, ManualClock
+from minizaps.connectors.dial import Dialler
 from minizaps.connectors.outbound import HttpClient, HttpResponse
 from minizaps.engine.attempt import Tools
 from minizaps.errors import AddressRefused, Conflict, NotFound
@@ -42,6 +43,14 @@ class Unplugged(HttpClient):
     async def request(self, *args: Any, **kwargs: Any) -> HttpResponse:
         """Refuse."""
         raise AddressRefused("nothing is sent in a test: mock the step")
+
+
+class Unwired(Dialler):
+    """Connects to nothing."""
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """Refuse."""
+        raise AddressRefused("nothing is reached in a test: mock the step")
 
 
 @dataclass(frozen=True)
@@ -142,7 +151,8 @@ async def open_world() -> AsyncIterator[World]:
         settings = Settings.model_construct(data_dir=Path(folder))
         clock = ManualClock()
         async with open_app(settings, clock=clock, worker=False) as app, Unplugged() as http:
-            tools = Tools(http, clock, settings.max_output_bytes, settings.base_url)
+            dial = Unwired()
+            tools = Tools(http, dial, clock, settings.max_output_bytes, settings.base_url)
             engine = SimulatedEngine(
                 app.journal, app.signals, app.catalog, tools, max_events=settings.max_events
             )

@@ -1,0 +1,83 @@
+"""Connections of other protocols than HTTP, to addresses that may be reached."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterable
+
+from aiohttp.abc import AbstractResolver
+
+from minizaps.connectors.addresses import AddressRules, Network
+from minizaps.connectors.outbound import reason_of
+from minizaps.connectors.resolver import CheckedResolver, SystemResolver
+from minizaps.errors import NetworkFailed
+
+
+class Dialler:
+    """Finds addresses and opens connections, under the rules of the HTTP client.
+
+    Args:
+        allow_networks: private networks that may be reached, such as `10.0.0.0/8`.
+        resolver: what looks names up. Its answers are checked like any other.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow_networks: Iterable[str | Network] = (),
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        rules = AddressRules(allow_networks)
+        self._resolver = CheckedResolver(rules, resolver or SystemResolver())
+
+    async def aclose(self) -> None:
+        """Stop looking names up."""
+        await self._resolver.close()
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """The addresses of a host that may be reached; one of them is what to connect to.
+
+        Raises:
+            AddressRefused: it has none that may be reached.
+            NetworkFailed: it has no address.
+        """
+        try:
+            found = await self._resolver.resolve(host, port)
+        except OSError as error:
+            raise NetworkFailed(f"{host}: {reason_of(error)}", retryable=True) from error
+        return list(dict.fromkeys(result["host"] for result in found))
+
+    async def connect(self, host: str, port: int, *, timeout: float = 30.0) -> socket.socket:
+        """A connected TCP socket, which does not block.
+
+        Args:
+            timeout: seconds for the name and the connection.
+
+        Raises:
+            AddressRefused: no address of the host may be reached.
+            NetworkFailed: no connection.
+        """
+        where, problem = f"{host}:{port}", "no connection"
+        try:
+            async with asyncio.timeout(timeout):
+                for address in await self.addresses(host, port):
+                    try:
+                        return await _connect(address, port)
+                    except OSError as error:
+                        problem = reason_of(error)
+        except TimeoutError:
+            problem = f"no connection within {timeout:g} s"
+        raise NetworkFailed(f"{where}: {problem}", retryable=True)
+
+
+async def _connect(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    connection.setblocking(False)
+    try:
+        await asyncio.get_running_loop().sock_connect(connection, (address, port))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
