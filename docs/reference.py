@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from docs.fields import field_rows, field_table
 from docs.markdown import code, fenced, table
 from minizaps import BaseConnector, ConnectorConfig, WorkflowEngine
-from minizaps.definition import steps, workflow
+from minizaps.definition import steps, triggers, workflow
 from minizaps.definition.durations import LONGEST
 from minizaps.definition.strict_json import DEEPEST
 from minizaps.engine.planner import MOST_INTERRUPTIONS
@@ -37,7 +37,8 @@ def definition_fields() -> str:
     """The models of a definition, each with its table."""
     return _models(
         (workflow.Definition, "the whole definition"),
-        (workflow.Trigger, "an entry of `triggers`"),
+        (triggers.ManualTrigger, "an entry of `triggers`"),
+        (triggers.WebhookTrigger, "an entry of `triggers`"),
         (steps.Step, "an entry of `steps`"),
         (steps.RetryPolicy, "a step's `retry`"),
         (steps.OnError, "a step's `on_error` with steps"),

@@ -38,6 +38,8 @@ def validation_problems(
     problems = []
     for e in error.errors(include_url=False, include_input=False):
         place, beside = _follow(e["loc"], raw, pointer)
+        if e["type"] in ("union_tag_invalid", "union_tag_not_found"):
+            place = join_pointer(place, e["ctx"]["discriminator"].strip("'"))
         if e["type"] == "extra_forbidden" or not unknown_yet(place):
             problems.append(Problem(place, _detail(e, known, beside)))
     return list(dict.fromkeys(problems))
@@ -63,8 +65,12 @@ def _follow(loc: Sequence[str | int], raw: Any, pointer: str) -> tuple[str, froz
 
 def _detail(error: Any, known: Sequence[set[str]], beside: frozenset[str]) -> str:
     match error["type"]:
-        case "missing":
+        case "missing" | "union_tag_not_found":
             return "is required"
+        case "union_tag_invalid":
+            tag, tags = error["ctx"]["tag"], error["ctx"]["expected_tags"]
+            words = [word.strip(" '") for word in tags.split(",")]
+            return f"{tag!r} is not known" + (suggest(tag, words) or f": known are {tags}")
         case "extra_forbidden":
             key = str(error["loc"][-1])
             # The keys beside it tell which part of the format was meant.

@@ -7,28 +7,12 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from minizaps.definition.durations import Timeout
-from minizaps.definition.steps import AnyStep, Id, Model, Name
+from minizaps.definition.steps import AnyStep, Model, Name
+from minizaps.definition.triggers import AnyTrigger
 
 MOST_STEPS = 500
 LARGEST_DEFINITION = 256 * 1024
 KEY = "An expression over `trigger` whose value tells runs apart; if left out, all are one."
-
-
-class WebhookTriggerConfig(Model):
-    """An inbound hook. It has no fields yet."""
-
-
-class Trigger(Model):
-    """What starts runs."""
-
-    id: Id | None = Field(
-        default=None, description="Names the trigger; made from its type if left out."
-    )
-    type: Literal["webhook", "manual"] = Field(
-        description="`webhook`: a URL that starts a run when it is called. `manual`: a person "
-        "or a program starts it, which is always possible."
-    )
-    config: WebhookTriggerConfig = Field(default_factory=WebhookTriggerConfig)
 
 
 class Concurrency(Model):
@@ -75,7 +59,7 @@ class Definition(Model):
         pattern=r"^[^/\x00-\x1f]*$", description="The workflow's name, once in a project; no `/`."
     )
     description: str | None = Field(default=None, max_length=10_000)
-    triggers: list[Trigger] = Field(default_factory=list, max_length=50)
+    triggers: list[AnyTrigger] = Field(default_factory=list, max_length=50)
     input_schema: dict[str, Any] | bool | None = Field(
         default=None,
         description="A JSON Schema (2020-12) that the input, `trigger.body`, must meet.",

@@ -1,0 +1,39 @@
+"""The triggers of a definition: what starts its runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from minizaps.definition.steps import Id, Model
+
+
+class _AnyTrigger(Model):
+    """What every trigger has."""
+
+    id: Id | None = Field(
+        default=None, description="Names the trigger; made from its type if left out."
+    )
+
+
+class ManualTrigger(_AnyTrigger):
+    """A person or a program starts runs, which is always possible."""
+
+    type: Literal["manual"]
+
+
+class WebhookTriggerConfig(Model):
+    """An inbound hook. It has no fields yet."""
+
+
+class WebhookTrigger(_AnyTrigger):
+    """A URL that starts a run when it is called."""
+
+    type: Literal["webhook"]
+    config: WebhookTriggerConfig = Field(
+        default_factory=WebhookTriggerConfig, description="See `WebhookTriggerConfig`."
+    )
+
+
+AnyTrigger = Annotated[ManualTrigger | WebhookTrigger, Field(discriminator="type")]
