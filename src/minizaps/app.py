@@ -14,11 +14,17 @@ from minizaps.brokers.publisher import Publisher
 from minizaps.clock import Clock
 from minizaps.connectors.dial import Dialler
 from minizaps.connectors.outbound import HttpClient
+from minizaps.credentials.consent import Consents
+from minizaps.credentials.open import open_keyring, own_key_file, rotate_own_key, sources_of
+from minizaps.credentials.tokens import Tokens
+from minizaps.credentials.types import BUILT_IN
+from minizaps.credentials.vault import Vault
 from minizaps.engine.attempt import Tools
 from minizaps.engine.engine import WorkflowEngine
 from minizaps.errors import Conflict
 from minizaps.journal.access import DEFAULT_PROJECT, Access
 from minizaps.journal.catalog import Catalog
+from minizaps.journal.credentials import Credentials
 from minizaps.journal.database import Database
 from minizaps.journal.journal import Journal
 from minizaps.journal.listings import Listings
@@ -53,8 +59,19 @@ class App:
     catalog: Catalog
     access: Access
     listings: Listings
+    vault: Vault
+    consents: Consents
     engine: WorkflowEngine
     worker: Worker | None
+
+    async def rotate_keys(self) -> int:
+        """Encrypt all credentials under the first secret key, and return how many that were.
+
+        Where the key is the data folder's own, it is replaced by a new one first.
+        """
+        if (own := own_key_file(self.settings)) is not None:
+            rotate_own_key(own)
+        return await self.vault.reseal()
 
     async def start(self, new: NewRun) -> Started:
         """Accept a run; this process's worker takes it at once if it has a free place, and the
@@ -104,10 +121,7 @@ async def open_app(
         stack.push_async_callback(http.close)
         dial = Dialler(allow_networks=settings.networks)
         stack.push_async_callback(dial.aclose)
-        tools = Tools(
-            http, dial, clock or database.clock, settings.max_output_bytes, settings.base_url
-        )
-        app = _compose(settings, database, tools, worker=worker)
+        app = _compose(settings, clock or database.clock, database, http, dial, worker=worker)
         if not any(p.id == DEFAULT_PROJECT for p in await app.access.projects()):
             await _first_project(app.access)
         broker = None
@@ -129,8 +143,19 @@ async def _first_project(access: Access) -> None:
         await access.create_project(DEFAULT_PROJECT)
 
 
-def _compose(settings: Settings, database: Database, tools: Tools, *, worker: bool) -> App:
-    clock = tools.clock
+def _compose(
+    settings: Settings,
+    clock: Clock,
+    database: Database,
+    http: HttpClient,
+    dial: Dialler,
+    *,
+    worker: bool,
+) -> App:
+    kept, keyring = Credentials(database, clock), open_keyring(settings)
+    tokens = Tokens(kept, keyring, http, clock)
+    vault = Vault(kept, keyring, sources_of(settings), tokens, {t.type: t for t in BUILT_IN}, clock)
+    tools = Tools(http, dial, vault, clock, settings.max_output_bytes, settings.base_url)
     journal, catalog = Journal(database, clock), Catalog(database, clock)
     signals = Signals(database, journal, clock)
     engine = WorkflowEngine(journal, signals, catalog, tools, max_events=settings.max_events)
@@ -142,6 +167,8 @@ def _compose(settings: Settings, database: Database, tools: Tools, *, worker: bo
         catalog=catalog,
         access=Access(database, clock),
         listings=Listings(database),
+        vault=vault,
+        consents=Consents(vault, kept, keyring, tokens, http, clock, settings.base_url),
         engine=engine,
         worker=Worker(journal, engine, concurrency=settings.concurrency) if worker else None,
     )

@@ -24,6 +24,7 @@ MinizapsError
     ├── AttemptTimedOut
     ├── ResponseRefused
     ├── CredentialUnusable
+    │   └── CredentialRevoked
     └── CredentialRefused
 """
 
@@ -214,6 +215,10 @@ class CredentialUnusable(ConnectorError):
     """The credential cannot be opened, or is not of a type that the step takes."""
 
     type = "credential"
+
+
+class CredentialRevoked(CredentialUnusable):
+    """The consent behind the credential is gone: a person has to give it again."""
 
 
 class CredentialRefused(ConnectorError):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from minizaps.errors import Problem, SettingsInvalid
@@ -38,6 +38,25 @@ class Settings(BaseSettings):
         "",
         description="`amqp://...` (RabbitMQ) or `redis://...`: tells the workers which runs are "
         "ready; if left out, the database does.",
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="Encrypts credentials: 32 bytes in base64; of several, between commas, the "
+        "first encrypts and all decrypt. If left out: the file `secret.key` in the data folder, "
+        "made at the first start, on SQLite.",
+    )
+    secret_key_file: Path | None = Field(
+        None, description="A file with the secret keys, one a line, in place of `SECRET_KEY`."
+    )
+    credential_env: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("CREDENTIAL_*",),
+        description="Which environment variables credentials may refer to by `env:NAME`: names "
+        "or patterns, comma-separated.",
+    )
+    credential_folders: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (),
+        description="Folders, comma-separated, whose files credentials may name: secrets by "
+        "`file:/path`, and SQLite databases.",
     )
     host: str = Field("127.0.0.1", description="The address that the API listens on.")
     port: int = Field(8470, ge=0, le=65535, description="The port that the API listens on.")
@@ -76,9 +95,9 @@ class Settings(BaseSettings):
         "info", description="The least severe log lines that are written."
     )
 
-    @field_validator("allow_networks", mode="before")
+    @field_validator("allow_networks", "credential_env", "credential_folders", mode="before")
     @classmethod
-    def _split_networks(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
         return tuple(part.strip() for part in value.split(",") if part.strip())

@@ -199,12 +199,16 @@ def signed(secret: bytes, body: bytes, at: int, **wrong: str) -> dict[str, str]:
     return {**headers, "webhook-signature": f"v1,AAAA v1,{mark}", **wrong}
 
 
-async def test_a_signed_call_is_taken_and_any_other_refused(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+KEY = base64.b64encode(b"0123456789abcdef" * 2).decode()
+
+
+async def test_a_signed_call_is_taken_and_any_other_refused(open_server: Any) -> None:
+    server = await open_server(secret_key=KEY)
     secret = b"a long secret of the other side"
-    monkeypatch.setenv("SHOP_SECRET", "whsec_" + base64.b64encode(secret).decode())
-    run, found = await waiting(server, secret="env:SHOP_SECRET")
+    data = {"secret": "whsec_" + base64.b64encode(secret).decode()}
+    new = {"name": "shop", "type": "hmac", "data": data}
+    assert (await server.admin.post(f"{API}/credentials", json=new)).status_code == 201
+    run, found = await waiting(server, secret="shop")
     client, body, now = server.client(), b'{"n":1}', server.clock.now() // 1000
     for headers in (
         {},
@@ -222,11 +226,15 @@ async def test_a_signed_call_is_taken_and_any_other_refused(
     assert (await server.look(run["id"]))["output"] == {"got": {"n": 1}}
 
 
-async def test_a_secret_that_is_not_set_is_said(server: Server) -> None:
-    _, found = await waiting(server, secret="env:NOBODY_SET_THIS")
+async def test_a_secret_that_is_gone_is_said(open_server: Any) -> None:
+    server = await open_server(secret_key=KEY)
+    new = {"name": "shop", "type": "hmac", "data": {"secret": "a secret"}}
+    await server.admin.post(f"{API}/credentials", json=new)
+    _, found = await waiting(server, secret="shop")
+    await server.admin.delete(f"{API}/credentials/shop", params={"force": True})
     answer = await server.client().post(found["url"], json={})
     assert answer.status_code == 503
-    assert "NOBODY_SET_THIS" not in answer.text, "its name is nobody's business outside"
+    assert "shop" not in answer.text, "its name is nobody's business outside"
 
 
 async def test_a_person_with_a_key_answers_in_place_of_the_url(server: Server) -> None:
@@ -251,7 +259,7 @@ async def test_a_persons_decision_names_the_key(server: Server) -> None:
 
 
 async def test_a_wait_that_would_sign_a_click_is_refused_at_save(server: Server) -> None:
-    both = wait_step(approve=True, secret="env:A")
+    both = wait_step(approve=True, secret="shop")
     answer = await server.admin.post(f"{API}/workflows", json=definition(both))
     assert "signs nothing" in pointers(answer)["/steps/0/config"]
 

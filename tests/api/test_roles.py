@@ -47,6 +47,15 @@ NEEDS: dict[tuple[str, str], Role | None] = {
     ("POST", f"{API}/dead-letters/{{run_id}}/discard"): Role.OPERATOR,
     ("GET", f"{API}/connectors"): Role.VIEWER,
     ("GET", f"{API}/schema"): Role.VIEWER,
+    ("GET", f"{API}/credential-types"): Role.VIEWER,
+    ("GET", f"{API}/credentials"): Role.VIEWER,
+    ("POST", f"{API}/credentials"): Role.EDITOR,
+    ("GET", f"{API}/credentials/{{name}}"): Role.VIEWER,
+    ("PUT", f"{API}/credentials/{{name}}"): Role.EDITOR,
+    ("DELETE", f"{API}/credentials/{{name}}"): Role.EDITOR,
+    ("POST", f"{API}/credentials/{{name}}/test"): Role.EDITOR,
+    ("POST", f"{API}/credentials/{{name}}/authorize"): Role.EDITOR,
+    ("POST", f"{API}/keys/rotate"): Role.ADMIN,
     ("GET", f"{API}/keys"): Role.ADMIN,
     ("POST", f"{API}/keys"): Role.ADMIN,
     ("DELETE", f"{API}/keys/{{key_id}}"): Role.ADMIN,
@@ -74,11 +83,14 @@ def request_of(route: tuple[str, str], ids: dict[str, str]) -> dict[str, Any]:
         "rollback": {"version": 1},
         "replay": {"ids": []} if path.endswith("dead-letters/replay") else {"from": "start"},
         "discard": {"ids": []} if path.endswith("dead-letters/discard") else {},
+        "credentials": {"name": "new", "type": "hmac", "data": {"secret": "a secret"}},
+        "{name}": {"data": {"secret": "another"}},
         "keys": {"name": "new", "role": "viewer"},
         "projects": {"name": "new"},
         "runs": {"input": 1},
     }
-    body = definition() if method == "PUT" else bodies.get(path.rpartition("/")[2])
+    last = path.rpartition("/")[2]
+    body = definition() if last == "{workflow_id}" else bodies.get(last)
     return {
         "method": method,
         "url": path.format(**ids, number=1),
@@ -86,7 +98,7 @@ def request_of(route: tuple[str, str], ids: dict[str, str]) -> dict[str, Any]:
     }
 
 
-NOWHERE = dict.fromkeys(("workflow_id", "run_id", "key_id", "project_id"), "nowhere")
+NOWHERE = dict.fromkeys(("workflow_id", "run_id", "key_id", "project_id", "name"), "nowhere")
 
 
 def test_every_route_has_an_expectation() -> None:

@@ -90,7 +90,7 @@ def test_pages_are_short_and_lines_too(documents: Any, root: Path) -> None:
     made = ("docs/cli.md", "docs/openapi.json")
     for page, text in documents.pages.items():
         prose = [line for line in text.splitlines() if not line.startswith("|")]
-        assert len(text.splitlines()) <= 300 or page in made, page
+        assert len(prose) <= 300 or page in made, page
         if page != "docs/expressions.md":
             outside = re.sub(r"```.*?```", "", "\n".join(prose), flags=re.DOTALL)
             long = [line for line in outside.splitlines() if len(line) > 100]

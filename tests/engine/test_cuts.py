@@ -14,6 +14,7 @@ from minizaps import WorkflowEngine
 from minizaps.clock import ManualClock
 from minizaps.connectors.dial import Dialler
 from minizaps.connectors.outbound import HttpClient
+from minizaps.credentials.vault import Vault
 from minizaps.engine.attempt import Tools
 from minizaps.engine.execution import Execution
 from minizaps.engine.plan import make_plan
@@ -78,7 +79,9 @@ class World:
             None, self.clock.now(), None, None, None, None, None, None, None,
             signals=len(self.signals),
         )  # fmt: skip
-        tools = Tools(cast(HttpClient, None), cast(Dialler, None), self.clock, 100_000)
+        tools = Tools(
+            cast(HttpClient, None), cast(Dialler, None), cast(Vault, None), self.clock, 100_000
+        )
         return Execution(
             Claimed(run, 1, tuple(self.events)),
             self.plan,

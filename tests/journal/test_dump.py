@@ -103,7 +103,14 @@ SMALL = st.integers(-(2**31), 2**31 - 1)
 LARGE = st.integers(-(2**63), 2**63 - 1)
 UUID = st.uuids().map(str)
 FLAG = st.integers(0, 1)
-NAMES = {"version": SMALL, "epoch": SMALL, "priority": SMALL, "seq": SMALL, "active": FLAG}
+NAMES = {
+    "version": SMALL,
+    "epoch": SMALL,
+    "priority": SMALL,
+    "revision": LARGE,
+    "seq": SMALL,
+    "active": FLAG,
+}
 NAMES |= dict.fromkeys(("awaited", "follow_up", "taken"), FLAG)
 NAMES |= {"signals": SMALL, "number": SMALL, "place": LARGE, "expires_at": LARGE}
 NAMES |= {"present": FLAG, "at": LARGE, "created_at": LARGE, "updated_at": LARGE}
@@ -111,9 +118,11 @@ MAYBE = {"attempt": SMALL, "deleted_at": LARGE, "started_at": LARGE, "finished_a
 MAYBE |= {"due_at": LARGE, "deadline": LARGE, "replay_of": UUID, "parent_id": UUID}
 MAYBE |= dict.fromkeys(("gate", "limits", "secret"), TEXT)
 MAYBE |= dict.fromkeys(("worker", "error_type", "error_path", "dead_letter", "token"), TEXT)
-MAYBE |= dict.fromkeys(("path", "data", "detail"), TEXT)
+MAYBE |= dict.fromkeys(("path", "data", "detail", "pending", "problem", "lease"), TEXT)
+MAYBE |= {"leased_until": LARGE}
 NEVER_NULL = {("callbacks", "token"), ("callbacks", "path"), ("signals", "data")}
 UNIQUE = {"projects": ("id", "name"), "keys": ("id", "prefix"), "workflows": ("id", "name")}
+UNIQUE |= {"credentials": ("id", "name")}
 UNIQUE |= {"triggers": ("id", "token"), "events": ("run_id",), "callbacks": ("run_id",)}
 PARENTS = {"project": "projects", "workflow_id": "workflows"}
 

@@ -15,11 +15,12 @@ from minizaps.api import pages
 from minizaps.api.answers import ANY, Decision, give, in_words
 from minizaps.api.problems import RESPONSES, HttpProblem, problem_of
 from minizaps.app import App
+from minizaps.credentials.types import Hmac
 from minizaps.definition.strict_json import parse_document
-from minizaps.errors import Conflict, MinizapsError, NotFound, SettingsInvalid
+from minizaps.errors import Conflict, CredentialUnusable, MinizapsError, NotFound
 from minizaps.journal.signals import Callback
 from minizaps.journal.status import ENDED
-from minizaps.triggers.signature import read_secret, refusal
+from minizaps.triggers.signature import refusal
 
 logger = logging.getLogger("minizaps.api")
 
@@ -116,7 +117,7 @@ class Callbacks:
         if found.secret is not None:
             headers = {name.lower(): value for name, value in request.headers.items()}
             now = self._app.clock.now()
-            if reason := refusal(_secret(found.secret), headers, raw, now):
+            if reason := refusal(await self._secret(found), headers, raw, now):
                 raise HttpProblem(401, "Signature refused", reason)
         given: Any
         if found.answer == ANY:
@@ -128,14 +129,18 @@ class Callbacks:
             return pages.said("Thank you", in_words(signal), 200)
         return JSONResponse({"run_id": found.run_id, "step": found.path})
 
-
-def _secret(reference: str) -> bytes:
-    try:
-        return read_secret(reference)
-    except SettingsInvalid as error:
-        logger.error("a signed callback cannot be checked: %s", error)
-        detail = "the secret of this step is not set up on the server"
-        raise HttpProblem(503, "Not set up", detail, {"Retry-After": "60"}) from None
+    async def _secret(self, found: Callback) -> bytes:
+        """The secret that signs the call."""
+        run = await self._app.listings.run(found.run_id)
+        try:
+            opened = await self._app.vault.open(run.project, found.secret or "")
+            if not isinstance(opened, Hmac):
+                raise CredentialUnusable(f"{found.secret!r} is of the type {opened.type}, not hmac")
+        except CredentialUnusable as error:
+            logger.error("a signed callback cannot be checked: %s", error)
+            detail = "the secret of this step is not set up on the server"
+            raise HttpProblem(503, "Not set up", detail, {"Retry-After": "60"}) from None
+        return opened.key()
 
 
 def _decision(request: Request, raw: bytes) -> Decision:

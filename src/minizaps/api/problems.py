@@ -17,6 +17,7 @@ from starlette.responses import Response
 from minizaps.definition.strict_json import join_pointer
 from minizaps.errors import (
     Conflict,
+    CredentialUnusable,
     IdempotencyMismatch,
     InvalidInput,
     JournalUnavailable,
@@ -27,6 +28,7 @@ from minizaps.errors import (
     NotFound,
     PreconditionFailed,
     Problem,
+    SettingsInvalid,
 )
 
 logger = logging.getLogger("minizaps.api")
@@ -34,7 +36,9 @@ logger = logging.getLogger("minizaps.api")
 # The first that fits an error counts.
 _STATUSES: tuple[tuple[type[MinizapsError], int, str], ...] = (
     (JsonInvalid, 400, "The body is not acceptable JSON"),
+    (SettingsInvalid, 503, "The server is not set up for this"),
     (InvalidInput, 422, "The request is not valid"),
+    (CredentialUnusable, 503, "The server is not set up for this"),
     (LimitExceeded, 413, "A limit was exceeded"),
     (NotFound, 404, "Not found"),
     (NotAllowed, 403, "Not allowed"),

@@ -12,6 +12,8 @@ from minizaps.api import (
     answers,
     callbacks,
     connectors,
+    consents,
+    credentials,
     dead_letters,
     events,
     health,
@@ -23,10 +25,11 @@ from minizaps.api import (
 from minizaps.api.auth import Authenticator
 from minizaps.api.bodies import BodyLimit
 from minizaps.api.callbacks import Callbacks
+from minizaps.api.consents import ConsentPage
 from minizaps.api.hooks import Hooks, describe
 from minizaps.app import App
 
-ROUTERS = (workflows, runs, answers, events, dead_letters, connectors, access)
+ROUTERS = (workflows, runs, answers, events, dead_letters, connectors, credentials, access)
 _SAFE_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
@@ -39,7 +42,12 @@ def create_server(app: App) -> ASGIApp:
     api = create_api()
     api.state.minizaps = app
     api.state.authenticator = Authenticator(app.access)
-    doors = _Dispatch(api, (hooks.PREFIX, Hooks(app)), (callbacks.PREFIX, Callbacks(app)))
+    doors = _Dispatch(
+        api,
+        (hooks.PREFIX, Hooks(app)),
+        (callbacks.PREFIX, Callbacks(app)),
+        (consents.PATH, ConsentPage(app)),
+    )
     return BodyLimit(doors, app.settings.max_body_bytes)
 
 

@@ -197,6 +197,7 @@ async def get_version(
 async def _checked(app: App, who: Identity, definition: dict[str, Any]) -> dict[str, Any]:
     checked = app.engine.check(definition)
     await app.engine.check_callees(who.project, checked)
+    await app.engine.check_credentials(who.project, checked)
     return checked
 
 

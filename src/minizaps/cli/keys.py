@@ -10,7 +10,9 @@ from minizaps.api.auth import Role
 from minizaps.cli.client import Client, run
 from minizaps.cli.output import AsJson, print_json, print_table, when
 
-keys = typer.Typer(no_args_is_help=True, help="Make and delete API keys.")
+keys = typer.Typer(
+    no_args_is_help=True, help="API keys, and the secret key that encrypts credentials."
+)
 
 
 @keys.command("list")
@@ -60,3 +62,19 @@ def delete(key_id: str) -> None:
 
     run(action)
     typer.echo(f"{key_id} is deleted")
+
+
+@keys.command()
+def rotate() -> None:
+    """Encrypt all credentials under a new secret key.
+
+    A key in the data folder is replaced by a new one. Where MINIZAPS_SECRET_KEY or a file of yours
+    holds the keys, put the new key first, restart all processes, then run this.
+    """
+
+    async def action(client: Client) -> Any:
+        return await client.post("/keys/rotate")
+
+    count = run(action)["credentials"]
+    noun = "credential is" if count == 1 else "credentials are"
+    typer.echo(f"{count} {noun} encrypted under the present secret key")

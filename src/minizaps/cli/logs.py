@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import orjson
 
+from minizaps.credentials.redact import redact_line
 from minizaps.settings import Settings
 
 
@@ -26,13 +27,20 @@ class JsonFormatter(logging.Formatter):
                 line[name] = value
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line).decode()
+        return redact_line(orjson.dumps(line).decode())
+
+
+class TextFormatter(logging.Formatter):
+    """A line for people."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact_line(super().format(record))
 
 
 def configure_logs(settings: Settings) -> None:
     """Send the process's log lines to standard error, as the settings say."""
     handler = logging.StreamHandler(sys.stderr)
-    text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s")
+    text = TextFormatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s")
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else text)
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     logging.getLogger("uvicorn").setLevel("WARNING")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from minizaps.cli.client import Failed
+from minizaps.cli.credentials import credentials
 from minizaps.cli.dead_letters import dead_letters
 from minizaps.cli.definitions import run, schema, validate
 from minizaps.cli.doctor import doctor
@@ -39,6 +40,7 @@ for name, group in (
     ("workflows", workflows),
     ("runs", runs),
     ("dead-letters", dead_letters),
+    ("credentials", credentials),
     ("keys", keys),
     ("journal", journal),
 ):

@@ -49,6 +49,7 @@ class AccessToken(HttpCredential):
 
     type: ClassVar[str] = "access_token"
     token: SecretStr
+    test_url: str | None = None
 
     def header(self) -> tuple[str, str]:
         return "Authorization", f"Bearer {self.token.get_secret_value()}"

@@ -31,7 +31,7 @@ ConfigModels = Mapping[str, type[BaseModel]]
 
 _FIXED = (
     ("workflow", "workflow", "a workflow is called by a fixed name"),
-    ("wait", "secret", "the place of a secret is fixed: no expression"),
+    ("wait", "secret", "a credential has a fixed name: no expression"),
 )
 
 

@@ -262,11 +262,10 @@ class WaitConfig(Model):
         pattern=r"^[^\x00]*$",
         description="What the page says, for whoever is asked.",
     )
-    secret: str | None = Field(
+    secret: CredentialName | None = Field(
         default=None,
-        pattern=r"^env:[A-Z][A-Z0-9_]*$",
-        description="Where the secret is that signs the call (Standard Webhooks): `env:NAME`, an "
-        "environment variable of the server.",
+        description="The credential, of the type `hmac`, whose secret signs the call (Standard "
+        "Webhooks).",
     )
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import orjson
 
@@ -15,9 +15,19 @@ from minizaps.clock import Clock, to_datetime
 from minizaps.connectors.base import Context, Pause
 from minizaps.connectors.dial import Dialler
 from minizaps.connectors.outbound import HttpClient
+from minizaps.credentials.credential import AccessToken, Credential
+from minizaps.credentials.redact import NOTHING, Redactor, redacting, redactor_of
+from minizaps.credentials.vault import Vault
 from minizaps.engine.plan import AnyConnector, Task
-from minizaps.errors import AttemptTimedOut, ConnectorError
+from minizaps.errors import (
+    AttemptTimedOut,
+    ConnectorError,
+    CredentialRefused,
+    CredentialUnusable,
+)
 from minizaps.metrics import STEP_SECONDS, labelled
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +35,14 @@ class Tools:
     """What attempts share in a process.
 
     Attributes:
+        vault: opens the credentials of steps.
         max_output: the largest output of a step, in bytes of JSON.
         base_url: the URL under which others reach the API.
     """
 
     http: HttpClient
     dial: Dialler
+    vault: Vault
     clock: Clock
     max_output: int
     base_url: str = ""
@@ -57,16 +69,25 @@ class Outcome(NamedTuple):
     child: str | None = None
 
 
+class Patiently(Protocol):
+    """Repeats a call until the journal can be reached."""
+
+    async def __call__(self, call: Callable[[], Awaitable[T]], /) -> T: ...
+
+
 class Given(NamedTuple):
     """What an attempt is made with.
 
     Attributes:
+        project: the run's, whose credentials it may use.
         path: the step's path in the run.
         scope: the data that its expressions see.
         hidden: texts that are not to be shown where its input is recorded.
         timeout: seconds that it may take; None for a pure step, which only computes.
+        patiently: waits out a journal that cannot be reached.
     """
 
+    project: str
     run_id: str
     path: str
     step_type: str
@@ -74,6 +95,7 @@ class Given(NamedTuple):
     scope: Mapping[str, Any]
     hidden: tuple[str, ...]
     timeout: float | None
+    patiently: Patiently
 
 
 Begin = Callable[[int, dict[str, Any]], Awaitable[None]]
@@ -87,21 +109,31 @@ async def make_attempt(task: Task, given: Given, tools: Tools, begin: Begin | No
             that is not suspected to have taken a worker down.
     """
     started_at = tools.clock.now()
-    shown = None
+    shown, redactor = None, NOTHING
     try:
         connector, shown = task.resolve(given.scope)
         if exceeds(shown, tools.max_output):
             shown = None
             message = f"the config has more than {tools.max_output} bytes"
             raise ConnectorError(message, type="config_too_large")
-        shown = mask(shown, given.hidden)
+        credential = await _open(task, given, tools)
+        if credential is not None:
+            redactor = redactor_of(tuple(credential.secrets()))
+        shown = redactor.value(mask(shown, given.hidden))
         if begin is not None:
             await begin(started_at, shown)
-        result = await _perform(connector, _context(given, tools), given.timeout)
+        with redacting(redactor):
+            context = _context(given, tools, credential)
+            result = await _perform(connector, context, given.timeout)
         output, pause = _normalise(result, tools.max_output)
-        return Outcome(started_at, shown, output, pause)
+        return Outcome(started_at, shown, redactor.value(output), pause)
+    except CredentialRefused as error:
+        if (name := task.credential) is not None:
+            renew = tools.vault.renew
+            error.retryable = await given.patiently(lambda: renew(given.project, name))
+        return Outcome(started_at, shown, error=_redacted(error, redactor))
     except ConnectorError as error:
-        return Outcome(started_at, shown, error=error)
+        return Outcome(started_at, shown, error=_redacted(error, redactor))
     finally:
         labelled(STEP_SECONDS, given.step_type).observe((tools.clock.now() - started_at) / 1000)
 
@@ -133,7 +165,31 @@ def mask(value: dict[str, Any], hidden: tuple[str, ...]) -> dict[str, Any]:
     return masked
 
 
-def _context(given: Given, tools: Tools) -> Context:
+async def _open(task: Task, given: Given, tools: Tools) -> Credential | None:
+    """The step's credential.
+
+    Raises:
+        CredentialUnusable: it cannot be opened, or is of a type that the connector does not take.
+    """
+    if (name := task.credential) is None:
+        return None
+    credential = await given.patiently(lambda: tools.vault.open(given.project, name))
+    takes = tuple(kind.type for kind in task.connector.credential)
+    if credential.type not in (*takes, AccessToken.type):
+        raise CredentialUnusable(
+            f"the credential {name!r} is of the type {credential.type}, not {' or '.join(takes)}"
+        )
+    return credential
+
+
+def _redacted(error: ConnectorError, redactor: Redactor) -> ConnectorError:
+    """The same error without secrets."""
+    error.args = (redactor.text(str(error)),)
+    error.details = redactor.value(error.details)
+    return error
+
+
+def _context(given: Given, tools: Tools, credential: Credential | None) -> Context:
     return Context(
         data=MappingProxyType(given.scope),
         run_id=given.run_id,
@@ -143,6 +199,7 @@ def _context(given: Given, tools: Tools) -> Context:
         http=tools.http,
         dial=tools.dial,
         now=tools.now,
+        credential=credential,
     )
 
 

@@ -19,6 +19,8 @@ from minizaps.definition.schema import definition_schema
 from minizaps.definition.steps import CallConfig, Takes
 from minizaps.engine.attempt import Tools
 from minizaps.engine.callees import check_callees
+from minizaps.engine.credential_check import check_credentials
+from minizaps.engine.credential_trial import try_credential
 from minizaps.engine.execution import Execution
 from minizaps.engine.plan import Plan, make_plan
 from minizaps.errors import Conflict, InvalidInput, NotFound, SettingsInvalid
@@ -123,6 +125,19 @@ class WorkflowEngine:
             DefinitionInvalid: one is not there, or calls lead back to this workflow.
         """
         await check_callees(self._catalog, project, definition)
+
+    async def check_credentials(self, project: str, definition: dict[str, Any]) -> None:
+        """Check the credentials that a checked definition names.
+
+        Raises:
+            DefinitionInvalid: one is not there, or of a type that does not fit.
+        """
+        await check_credentials(self._tools.vault, project, definition, self.takes())
+
+    async def try_credential(self, project: str, name: str, kind: str) -> str:
+        """Use a credential without an effect; see `credential_trial`."""
+        connectors = [connector for connector, _ in self.CONNECTOR_MAP.values()]
+        return await try_credential(self._tools, project, name, kind, connectors)
 
     async def plan(self, workflow_id: str, version: int) -> Plan:
         """The plan of a stored version.

@@ -250,7 +250,15 @@ class Execution:
             timeout = left if timeout is None else min(timeout, left)
         hidden = self._mail.hidden(lane) if self._history.callbacks else ()
         return Given(
-            self._run.id, lane.path, lane.step.step_type, number, lane.scope, hidden, timeout
+            self._run.project,
+            self._run.id,
+            lane.path,
+            lane.step.step_type,
+            number,
+            lane.scope,
+            hidden,
+            timeout,
+            self._record.patiently,
         )
 
     async def _wait_for_news(self) -> None:

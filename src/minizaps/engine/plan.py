@@ -35,6 +35,7 @@ class Task:
         timeout: seconds that an attempt may take; None for a pure step that sets none.
         until: what has to be true of the output; None where nothing has.
         secret: whether its config has fields that are not to be shown.
+        credential: the name of the credential that it uses.
     """
 
     config: Compiled
@@ -44,6 +45,7 @@ class Task:
     timeout: float | None
     until: Template | None
     secret: bool
+    credential: str | None
 
     def resolve(self, scope: Mapping[str, Any]) -> tuple[AnyConnector, dict[str, Any]]:
         """The connector with its config, computed from the run's data, and the config to show.
@@ -272,6 +274,7 @@ class _Planner:
             timeout=None if connector.pure and step.timeout is None else timeout,
             until=None if step.until is None else compile_condition(step.until),
             secret=_has_secrets(config_model),
+            credential=step.credential,
         )
 
 

@@ -47,7 +47,7 @@ class Access:
         return [Project(*row) for row in await self._db.rows("projects", after, limit)]
 
     async def delete_project(self, project_id: str) -> None:
-        """Delete an empty project with its keys.
+        """Delete an empty project with its keys and credentials.
 
         Raises:
             NotFound, Conflict: there is none such; it has workflows or runs, or is the default.
@@ -60,7 +60,7 @@ class Access:
                 raise NotFound(f"there is no project {project_id}")
             if await tx.value("project_in_use", project_id) != 0:
                 raise Conflict("the project still has workflows or runs")
-            for kind in ("versions", "triggers", "workflows", "keys"):
+            for kind in ("versions", "triggers", "workflows", "keys", "credentials"):
                 await tx.execute(f"delete_{kind}_of", project_id)
             await tx.execute("delete_project", project_id)
 

@@ -143,6 +143,11 @@ class Catalog:
         rows = await self._db.rows("versions", workflow_id, bound, limit)
         return [_version(row) for row in rows]
 
+    async def definitions(self, project: str) -> list[tuple[str, Definition]]:
+        """The names and the present definitions of a project's workflows."""
+        rows = await self._db.rows("present_definitions", project)
+        return [(name, orjson.loads(definition)) for name, definition in rows]
+
     async def triggers(self, workflow_id: str) -> list[Trigger]:
         """The triggers of the present version."""
         return [Trigger(*row) for row in await self._db.rows("triggers", workflow_id)]

@@ -13,6 +13,10 @@ _AFTER_NAME = (
     *("started_at", "finished_at", "due_at", "deadline", "error_type", "error_path"),
     *("dead_letter", "parent_id", "follow_up", "signals"),
 )
+_CREDENTIAL = (
+    *("id", "project", "name", "type", "sealed", "token", "expires_at", "pending", "state"),
+    *("problem", "revision", "created_at", "created_by", "updated_at"),
+)
 
 
 def _columns(shown: str) -> tuple[str, str]:
@@ -37,7 +41,9 @@ def load_queries(database: str) -> dict[str, str]:
     parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)
     bodies = (re.sub(r"^--.*\n", "", body, flags=re.MULTILINE).strip() for body in parts[2::2])
     filled = (
-        body.replace("{run_columns}", run_columns).replace("{own_columns}", own_columns)
+        body.replace("{run_columns}", run_columns)
+        .replace("{own_columns}", own_columns)
+        .replace("{credential_columns}", ", ".join(_CREDENTIAL))
         for body in bodies
     )
     queries = dict(zip(parts[1::2], filled, strict=True))

@@ -216,6 +216,34 @@ class Hook:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedCredential:
+    """A credential as it is kept: what is secret is encrypted.
+
+    Attributes:
+        token: what it was given for a time, if anything; `expires_at` says until when.
+        pending: a person's consent that is under way.
+        state: `ready`, `unconnected` (nobody has agreed yet) or `revoked`.
+        problem: why it cannot be used, if it cannot.
+        revision: grows with each change.
+    """
+
+    id: str
+    project: str
+    name: str
+    type: str
+    sealed: str
+    token: str | None
+    expires_at: int | None
+    pending: str | None
+    state: str
+    problem: str | None
+    revision: int
+    created_at: int
+    created_by: str
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """An API key without its secret."""
 

@@ -34,6 +34,14 @@ TABLES = (
         ("workflow_id", "version", "definition", "created_at", "created_by"),
         ("workflow_id", "version"),
     ),
+    Table(
+        "credentials",
+        (
+            *("id", "project", "name", "type", "sealed", "token", "expires_at", "pending"),
+            *("state", "problem", "revision", "lease", "leased_until"),
+            *("created_at", "created_by", "updated_at"),
+        ),
+    ),
     Table("triggers", ("workflow_id", "id", "type", "token", "present"), ()),
     Table(
         "runs",

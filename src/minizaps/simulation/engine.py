@@ -135,7 +135,7 @@ def _staged_work(work: Work, step_type: str, stage: Stage) -> Work:
     match work:
         case Task():
             facts = {f.name: getattr(work, f.name) for f in fields(work)}
-            facts["retry"] = _steady(work.retry)
+            facts |= {"retry": _steady(work.retry), "credential": None}
             return SimulatedTask(**facts, stage=stage, step_type=step_type)
         case Call():
             return replace(work, retry=_steady(work.retry))

@@ -152,7 +152,9 @@ async def open_world() -> AsyncIterator[World]:
         clock = ManualClock()
         async with open_app(settings, clock=clock, worker=False) as app, Unplugged() as http:
             dial = Unwired()
-            tools = Tools(http, dial, clock, settings.max_output_bytes, settings.base_url)
+            tools = Tools(
+                http, dial, app.vault, clock, settings.max_output_bytes, settings.base_url
+            )
             engine = SimulatedEngine(
                 app.journal, app.signals, app.catalog, tools, max_events=settings.max_events
             )

@@ -3,40 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
-import os
 from collections.abc import Mapping
 
-from minizaps.errors import SettingsInvalid
-
 TOLERANCE = 300  # seconds that a signature's time may differ from ours
-_PREFIX = "whsec_"
-
-
-def read_secret(reference: str) -> bytes:
-    """The secret that `env:NAME` refers to; one that begins with `whsec_` is base64.
-
-    Raises:
-        SettingsInvalid: the variable is not set, or its value is none.
-    """
-    name = reference.removeprefix("env:")
-    value = os.environ.get(name, "")
-    if not value:
-        raise SettingsInvalid(f"the environment variable {name} is not set")
-    if not value.startswith(_PREFIX):
-        return value.encode()
-    try:
-        secret = base64.b64decode(value.removeprefix(_PREFIX), validate=True)
-    except binascii.Error:
-        raise SettingsInvalid(
-            f"the environment variable {name} is not base64 behind whsec_"
-        ) from None
-
-    if not secret:
-        raise SettingsInvalid(f"the environment variable {name} has nothing behind whsec_")
-    return secret
 
 
 def refusal(secret: bytes, headers: Mapping[str, str], body: bytes, now: int) -> str | None:

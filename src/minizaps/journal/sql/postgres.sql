@@ -611,6 +611,72 @@ SELECT count(*) FROM keys WHERE project = $1 AND role = 'admin' AND id <> $2;
 -- name: admins
 SELECT count(*) FROM keys WHERE project = $1 AND role = 'admin';
 
+-- name: insert_credential
+INSERT INTO credentials (id, project, name, type, sealed, state, revision, created_at, created_by,
+                         updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $7);
+
+-- name: credential
+SELECT {credential_columns} FROM credentials WHERE project = $1 AND name = $2;
+
+-- name: credential_by_id
+SELECT {credential_columns} FROM credentials WHERE id = $1;
+
+-- name: credentials
+SELECT {credential_columns} FROM credentials WHERE project = $1 AND name > $2
+ORDER BY name LIMIT $3;
+
+-- name: all_credentials
+SELECT {credential_columns} FROM credentials WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: revise_credential
+UPDATE credentials SET sealed = $1, state = $2, token = NULL, expires_at = NULL, pending = NULL,
+                       problem = NULL, lease = NULL, leased_until = NULL, updated_at = $3,
+                       revision = revision + 1
+WHERE id = $4 AND revision = $5 RETURNING id;
+
+-- name: delete_credential
+DELETE FROM credentials WHERE id = $1;
+
+-- name: delete_credentials_of
+DELETE FROM credentials WHERE project = $1;
+
+-- name: lease_credential
+-- Alone renew a token, for a time.
+UPDATE credentials SET lease = $1, leased_until = $2
+WHERE id = $3 AND revision = $4 AND (leased_until IS NULL OR leased_until <= $5) RETURNING id;
+
+-- name: keep_token
+UPDATE credentials SET token = $1, expires_at = $2, state = 'ready', problem = NULL, lease = NULL,
+                       leased_until = NULL, revision = revision + 1
+WHERE id = $3 AND lease = $4 RETURNING id;
+
+-- name: mark_credential
+-- Say why no token can be had.
+UPDATE credentials SET state = $1, problem = $2, lease = NULL, leased_until = NULL,
+                       revision = revision + 1
+WHERE id = $3 AND lease = $4 RETURNING id;
+
+-- name: expire_token
+UPDATE credentials SET expires_at = 0, revision = revision + 1
+WHERE id = $1 AND revision = $2 RETURNING id;
+
+-- name: ask_consent
+UPDATE credentials SET pending = $1 WHERE id = $2;
+
+-- name: take_consent
+UPDATE credentials SET pending = NULL, lease = $1, leased_until = $2
+WHERE id = $3 AND pending = $4 RETURNING id;
+
+-- name: reseal_credential
+UPDATE credentials SET sealed = $1, token = $2, pending = $3, revision = revision + 1
+WHERE id = $4 AND revision = $5 RETURNING id;
+
+-- name: present_definitions
+SELECT w.name, v.definition FROM workflows w
+JOIN versions v ON v.workflow_id = w.id AND v.version = w.version
+WHERE w.project = $1 AND w.deleted_at IS NULL ORDER BY w.name;
+
 -- name: insert_audit
 INSERT INTO audit (id, at, project, actor, action, target, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7);
@@ -632,6 +698,7 @@ SELECT pg_database_size(current_database());
 
 -- name: count_rows
 SELECT 'projects', count(*) FROM projects UNION ALL SELECT 'keys', count(*) FROM keys
+UNION ALL SELECT 'credentials', count(*) FROM credentials
 UNION ALL SELECT 'workflows', count(*) FROM workflows
 UNION ALL SELECT 'versions', count(*) FROM versions
 UNION ALL SELECT 'triggers', count(*) FROM triggers

@@ -1,0 +1,58 @@
+"""Finding out whether a credential is accepted, by the connectors that take it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import MappingProxyType
+
+from minizaps.connectors.base import Context
+from minizaps.credentials.credential import AccessToken
+from minizaps.credentials.redact import redacting, redactor_of
+from minizaps.engine.attempt import Tools
+from minizaps.engine.plan import AnyConnector
+from minizaps.errors import ConnectorError
+from minizaps.ids import uuid7
+
+
+async def try_credential(
+    tools: Tools, project: str, name: str, kind: str, connectors: Iterable[type[AnyConnector]]
+) -> str:
+    """Use a credential without an effect.
+
+    Args:
+        kind: its type.
+        connectors: all that there are.
+
+    Returns:
+        a sentence that says what was tried.
+
+    Raises:
+        ConnectorError: it cannot be opened, or is not accepted; the message holds no secret.
+    """
+    opened = await tools.vault.open(project, name)
+    redactor = redactor_of(tuple(opened.secrets()))
+    context = Context(
+        data=MappingProxyType({}),
+        run_id=uuid7(),
+        path="try",
+        attempt=1,
+        idempotency_key=uuid7(),
+        http=tools.http,
+        dial=tools.dial,
+        now=tools.now,
+        credential=opened,
+    )
+    for connector in connectors:
+        if kind not in {taken.type for taken in connector.credential}:
+            continue
+        try:
+            with redacting(redactor):
+                said = await connector.try_credential(context)
+        except ConnectorError as error:
+            error.args = (redactor.text(str(error)),)
+            raise
+        if said is not None:
+            return redactor.text(said)
+    if isinstance(opened, AccessToken):
+        return "a token was had for it"
+    return "it can be opened; there is no way to try it"
