@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from typing import Any, ClassVar
 
 from minizaps.connectors.base import BaseConnector, ConnectorConfig
+from minizaps.connectors.csv import CsvConfig, CsvConnector
 from minizaps.connectors.delay import DelayConfig, DelayConnector
 from minizaps.connectors.set import SetConfig, SetConnector
 from minizaps.connectors.webhook import WebhookConfig, WebhookConnector
@@ -37,6 +38,7 @@ ENTRY_POINTS = "minizaps.connectors"
 class StepType(StrEnum):
     """The built-in step types."""
 
+    CSV = "csv"
     DELAY = "delay"
     SET = "set"
     WEBHOOK = "webhook"
@@ -49,6 +51,7 @@ class WorkflowEngine:
     """
 
     CONNECTOR_MAP: ClassVar[dict[str, tuple[type[BaseConnector[Any]], type[ConnectorConfig]]]] = {
+        StepType.CSV: (CsvConnector, CsvConfig),
         StepType.DELAY: (DelayConnector, DelayConfig),
         StepType.SET: (SetConnector, SetConfig),
         StepType.WEBHOOK: (WebhookConnector, WebhookConfig),
