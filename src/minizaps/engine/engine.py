@@ -15,6 +15,7 @@ from minizaps.connectors.csv import CsvConfig, CsvConnector
 from minizaps.connectors.delay import DelayConfig, DelayConnector
 from minizaps.connectors.set import SetConfig, SetConnector
 from minizaps.connectors.webhook import WebhookConfig, WebhookConnector
+from minizaps.connectors.xml import XmlConfig, XmlConnector
 from minizaps.definition.check import check_definition
 from minizaps.definition.schema import definition_schema
 from minizaps.definition.steps import CallConfig, Takes
@@ -42,6 +43,7 @@ class StepType(StrEnum):
     DELAY = "delay"
     SET = "set"
     WEBHOOK = "webhook"
+    XML = "xml"
 
 
 class WorkflowEngine:
@@ -55,6 +57,7 @@ class WorkflowEngine:
         StepType.DELAY: (DelayConnector, DelayConfig),
         StepType.SET: (SetConnector, SetConfig),
         StepType.WEBHOOK: (WebhookConnector, WebhookConfig),
+        StepType.XML: (XmlConnector, XmlConfig),
     }
 
     def __init__(
