@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from minizaps.connectors.base import BaseConnector, ConnectorConfig
 from minizaps.connectors.csv import CsvConfig, CsvConnector
 from minizaps.connectors.delay import DelayConfig, DelayConnector
+from minizaps.connectors.html import HtmlConfig, HtmlConnector
 from minizaps.connectors.set import SetConfig, SetConnector
 from minizaps.connectors.webhook import WebhookConfig, WebhookConnector
 from minizaps.connectors.xml import XmlConfig, XmlConnector
@@ -41,6 +42,7 @@ class StepType(StrEnum):
 
     CSV = "csv"
     DELAY = "delay"
+    HTML = "html"
     SET = "set"
     WEBHOOK = "webhook"
     XML = "xml"
@@ -55,6 +57,7 @@ class WorkflowEngine:
     CONNECTOR_MAP: ClassVar[dict[str, tuple[type[BaseConnector[Any]], type[ConnectorConfig]]]] = {
         StepType.CSV: (CsvConnector, CsvConfig),
         StepType.DELAY: (DelayConnector, DelayConfig),
+        StepType.HTML: (HtmlConnector, HtmlConfig),
         StepType.SET: (SetConnector, SetConfig),
         StepType.WEBHOOK: (WebhookConnector, WebhookConfig),
         StepType.XML: (XmlConnector, XmlConfig),
