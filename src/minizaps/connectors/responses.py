@@ -43,7 +43,7 @@ def read_body(response: HttpResponse) -> dict[str, Any]:
     if media_type == "application/json" or media_type.endswith("+json"):
         return {"body": _json(response.body)}
     if _TEXT.fullmatch(media_type):
-        return {"body": _text(response.body, content_type)}
+        return {"body": read_text(response.body, content_type)}
     if not media_type:
         try:
             return {"body": response.body.decode()}
@@ -70,7 +70,8 @@ def _nesting(value: Any) -> int:
     return depth
 
 
-def _text(body: bytes, content_type: str) -> str:
+def read_text(body: bytes, content_type: str) -> str:
+    """The body in the charset that its type names, else in UTF-8; what is no text is replaced."""
     match = re.search(r"charset\s*=\s*[\"']?([\w-]+)", content_type, re.IGNORECASE)
     charset = match[1].lower() if match else "utf-8"
     # Python has codecs that are no charsets, and some of them are dangerous.
@@ -88,7 +89,7 @@ def status_error(
     status = response.status
     phrase = f" {responses[status]}" if responses.get(status) else ""
     message = f"{urlsplit(response.url).netloc} answered {status}{phrase}"
-    excerpt = _text(response.body[:EXCERPT], response.headers.get("content-type", ""))
+    excerpt = read_text(response.body[:EXCERPT], response.headers.get("content-type", ""))
     details = {"status": status, "body": excerpt}
     if status == HTTPStatus.UNAUTHORIZED and credential is not None:
         return CredentialRefused(message, details=details)

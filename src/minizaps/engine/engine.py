@@ -14,6 +14,7 @@ from minizaps.connectors.base import BaseConnector, ConnectorConfig
 from minizaps.connectors.csv import CsvConfig, CsvConnector
 from minizaps.connectors.delay import DelayConfig, DelayConnector
 from minizaps.connectors.html import HtmlConfig, HtmlConnector
+from minizaps.connectors.rss import RssConfig, RssConnector
 from minizaps.connectors.set import SetConfig, SetConnector
 from minizaps.connectors.webhook import WebhookConfig, WebhookConnector
 from minizaps.connectors.xml import XmlConfig, XmlConnector
@@ -43,6 +44,7 @@ class StepType(StrEnum):
     CSV = "csv"
     DELAY = "delay"
     HTML = "html"
+    RSS = "rss"
     SET = "set"
     WEBHOOK = "webhook"
     XML = "xml"
@@ -58,6 +60,7 @@ class WorkflowEngine:
         StepType.CSV: (CsvConnector, CsvConfig),
         StepType.DELAY: (DelayConnector, DelayConfig),
         StepType.HTML: (HtmlConnector, HtmlConfig),
+        StepType.RSS: (RssConnector, RssConfig),
         StepType.SET: (SetConnector, SetConfig),
         StepType.WEBHOOK: (WebhookConnector, WebhookConfig),
         StepType.XML: (XmlConnector, XmlConfig),
