@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from minizaps.connectors.base import BaseConnector, ConnectorConfig
 from minizaps.connectors.csv import CsvConfig, CsvConnector
 from minizaps.connectors.delay import DelayConfig, DelayConnector
+from minizaps.connectors.filter import FilterConfig, FilterConnector
 from minizaps.connectors.html import HtmlConfig, HtmlConnector
 from minizaps.connectors.rss import RssConfig, RssConnector
 from minizaps.connectors.set import SetConfig, SetConnector
@@ -43,6 +44,7 @@ class StepType(StrEnum):
 
     CSV = "csv"
     DELAY = "delay"
+    FILTER = "filter"
     HTML = "html"
     RSS = "rss"
     SET = "set"
@@ -59,6 +61,7 @@ class WorkflowEngine:
     CONNECTOR_MAP: ClassVar[dict[str, tuple[type[BaseConnector[Any]], type[ConnectorConfig]]]] = {
         StepType.CSV: (CsvConnector, CsvConfig),
         StepType.DELAY: (DelayConnector, DelayConfig),
+        StepType.FILTER: (FilterConnector, FilterConfig),
         StepType.HTML: (HtmlConnector, HtmlConfig),
         StepType.RSS: (RssConnector, RssConfig),
         StepType.SET: (SetConnector, SetConfig),

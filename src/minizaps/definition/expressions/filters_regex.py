@@ -90,14 +90,14 @@ def _pattern(budget: Budget, pattern: Any) -> Any:
     if len(text) > MAX_PATTERN:
         raise Refused(f"needs a pattern of at most {MAX_PATTERN} characters")
     budget.spend(len(text) * 10)
-    compiled = _compile(text)
+    compiled = compile_pattern(text)
     if isinstance(compiled, str):
         raise Refused(f"cannot read the pattern {shown(text)}: {compiled}")
     budget.spend(compiled.programsize)
     return compiled
 
 
-def _compile(pattern: str) -> Any:
+def compile_pattern(pattern: str) -> Any:
     """The compiled pattern (RE2 keeps the latest 128), or what is wrong with it."""
     options = re2.Options()
     options.log_errors = False
