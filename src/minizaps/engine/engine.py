@@ -15,6 +15,7 @@ from minizaps.connectors.csv import CsvConfig, CsvConnector
 from minizaps.connectors.delay import DelayConfig, DelayConnector
 from minizaps.connectors.filter import FilterConfig, FilterConnector
 from minizaps.connectors.html import HtmlConfig, HtmlConnector
+from minizaps.connectors.log import LogConfig, LogConnector
 from minizaps.connectors.rss import RssConfig, RssConnector
 from minizaps.connectors.set import SetConfig, SetConnector
 from minizaps.connectors.webhook import WebhookConfig, WebhookConnector
@@ -46,6 +47,7 @@ class StepType(StrEnum):
     DELAY = "delay"
     FILTER = "filter"
     HTML = "html"
+    LOG = "log"
     RSS = "rss"
     SET = "set"
     WEBHOOK = "webhook"
@@ -63,6 +65,7 @@ class WorkflowEngine:
         StepType.DELAY: (DelayConnector, DelayConfig),
         StepType.FILTER: (FilterConnector, FilterConfig),
         StepType.HTML: (HtmlConnector, HtmlConfig),
+        StepType.LOG: (LogConnector, LogConfig),
         StepType.RSS: (RssConnector, RssConfig),
         StepType.SET: (SetConnector, SetConfig),
         StepType.WEBHOOK: (WebhookConnector, WebhookConfig),
