@@ -326,7 +326,8 @@ def test_what_is_no_request_is_refused(config: dict, says: str) -> None:
 def test_the_schema_shows_json_and_describes_every_field() -> None:
     properties = WebhookConfig.model_json_schema()["properties"]
     assert list(properties) == [
-        "method", "url", "headers", "query", "json", "form", "text", "timeout", "accept"
+        "method", "url", "headers", "query", "json", "form", "text", "multipart", "timeout",
+        "accept", "response", "paginate",
     ]  # fmt: skip
     assert all(field["description"] for field in properties.values())
 

@@ -11,9 +11,9 @@ from pydantic import Field, model_validator
 
 from minizaps.connectors.base import ConnectorConfig
 from minizaps.connectors.computing import bad_input
+from minizaps.connectors.paths import MISSING, parse_path, value_at
 from minizaps.definition.expressions.filters_regex import MAX_PATTERN, compile_pattern
 
-MISSING = object()
 MOST_MATCHING = 10**8  # characters, times the instructions of the pattern
 
 _ORDERED: dict[str, Callable[[Any, Any], bool]] = {
@@ -71,23 +71,6 @@ class Condition(ConnectorConfig):
         path = parse_path(self.field)
         test = _matching(self) if self.op == "matches" else _test(self)
         return lambda item: test(value_at(item, path))
-
-
-def parse_path(field: str) -> list[str]:
-    """The keys of a path; none of them for the item itself."""
-    return field.split(".") if field else []
-
-
-def value_at(item: Any, path: list[str]) -> Any:
-    """The value at a path, or MISSING."""
-    for key in path:
-        if isinstance(item, dict) and key in item:
-            item = item[key]
-        elif isinstance(item, list) and key.isdecimal() and int(key[:9]) < len(item):
-            item = item[int(key[:9])]
-        else:
-            return MISSING
-    return item
 
 
 def same(left: Any, right: Any) -> bool:

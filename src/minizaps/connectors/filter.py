@@ -10,7 +10,8 @@ from pydantic import Field
 
 from minizaps.connectors.base import BaseConnector, ConnectorConfig, Context
 from minizaps.connectors.computing import LONG, computed
-from minizaps.connectors.conditions import MISSING, Condition, parse_path, value_at
+from minizaps.connectors.conditions import Condition
+from minizaps.connectors.paths import MISSING, parse_path, value_at
 from minizaps.errors import ConnectorError
 
 _FEW = 100  # items that are gone through at once

@@ -88,9 +88,14 @@ def next_hop(
         raise ResponseRefused(f"{url.host}: redirects to what is not a URL") from exc
     if not keep_body:
         headers = {k: v for k, v in headers.items() if not k.lower().startswith("content-")}
-    if not _same_origin(url, target):
-        headers = {k: v for k, v in headers.items() if k.lower() in _ELSEWHERE}
-    return target, headers
+    return target, headers_for(target, url, headers)
+
+
+def headers_for(target: URL, origin: URL, headers: dict[str, str]) -> dict[str, str]:
+    """Which of the headers that were made for an origin may go to a target that it named."""
+    if _same_origin(origin, target):
+        return headers
+    return {k: v for k, v in headers.items() if k.lower() in _ELSEWHERE}
 
 
 def _same_origin(url: URL, target: URL) -> bool:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.client import responses
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
 import orjson
 
@@ -20,29 +20,40 @@ from minizaps.errors import ConnectorError, CredentialRefused, ResponseRefused
 MAX_NESTING = 64  # of a JSON response
 EXCERPT = 2048  # bytes of a refused response that its error shows
 
+Kind = Literal["auto", "json", "text", "file"]
+
 _RETRYABLE = frozenset((408, 425, 429))
 _TEXT = re.compile(
     r"text/.*|application/(x-www-form-urlencoded|xml|javascript|x-ndjson|yaml|.*\+(xml|yaml))"
 )
+_EXTENDED_NAME = re.compile(
+    r"(?:^|;)\s*filename\*\s*=\s*(utf-8|iso-8859-1)'[^']*'([^;\s]+)", re.IGNORECASE
+)
+_NAME = re.compile(r"(?:^|;)\s*filename\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^;\s]+))", re.IGNORECASE)
 _CHARSET = re.compile(
     r"(utf-?(8|16|32)([bl]e)?|us-ascii|latin-?1|iso-?8859-\d+|windows-125\d|cp125\d|koi8-[ru]"
     r"|shift_jis|euc-(jp|kr)|iso-2022-jp|gb2312|gbk|gb18030|big5)"
 )
 
 
-def read_body(response: HttpResponse) -> dict[str, Any]:
+def read_body(response: HttpResponse, kind: Kind = "auto") -> dict[str, Any]:
     """The body as a JSON value: `{"body": value}`, with `"encoding"` beside it for base64.
 
+    Args:
+        kind: what it is read as, whatever the response says; `auto` goes by that.
+
     Raises:
-        ResponseRefused: it says that it is JSON and is not, or it is nested too deeply.
+        ResponseRefused: it should be JSON and is not, or it is nested too deeply.
     """
+    content_type = response.headers.get("content-type", "")
+    if kind == "file":
+        return {"body": _file(response, content_type)}
     if not response.body:
         return {"body": None}
-    content_type = response.headers.get("content-type", "")
     media_type = content_type.partition(";")[0].strip().lower()
-    if media_type == "application/json" or media_type.endswith("+json"):
+    if kind == "json" or (kind == "auto" and _is_json(media_type)):
         return {"body": _json(response.body)}
-    if _TEXT.fullmatch(media_type):
+    if kind == "text" or _TEXT.fullmatch(media_type):
         return {"body": read_text(response.body, content_type)}
     if not media_type:
         try:
@@ -52,11 +63,37 @@ def read_body(response: HttpResponse) -> dict[str, Any]:
     return {"body": b64encode(response.body).decode(), "encoding": "base64"}
 
 
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+def _file(response: HttpResponse, content_type: str) -> dict[str, Any]:
+    return {
+        "filename": file_name(response.headers.get("content-disposition", ""), response.url),
+        "content_type": content_type or "application/octet-stream",
+        "size": len(response.body),
+        "content_base64": b64encode(response.body).decode(),
+    }
+
+
+def file_name(disposition: str, url: str) -> str | None:
+    """The name that a `Content-Disposition` (RFC 6266) gives a file, else the URL; no path."""
+    if found := _EXTENDED_NAME.search(disposition):
+        name = unquote(found[2], encoding=found[1], errors="replace")
+    elif found := _NAME.search(disposition):
+        name = found[2] or re.sub(r"\\(.)", r"\1", found[1] or "")
+    else:
+        name = unquote(urlsplit(url).path, errors="replace")
+    name = name.replace("\\", "/").rpartition("/")[2]
+    name = re.sub(r"[\x00-\x1f\x7f]", "", name).strip()[:255]
+    return name if name.strip(".") else None
+
+
 def _json(body: bytes) -> Any:
     try:
         value = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as exc:
-        raise ResponseRefused(f"the response says that it is JSON and is not: {exc}") from None
+        raise ResponseRefused(f"the response should be JSON and is not: {exc}") from None
     if body.count(b"[") + body.count(b"{") > MAX_NESTING and _nesting(value) > MAX_NESTING:
         raise ResponseRefused(f"the response's JSON is nested more than {MAX_NESTING} levels deep")
     return value

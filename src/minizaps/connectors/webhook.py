@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -10,8 +12,11 @@ import orjson
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from minizaps.connectors.base import BaseConnector, ConnectorConfig, Context
-from minizaps.connectors.request_rules import bad_request
-from minizaps.connectors.responses import read_body, status_error
+from minizaps.connectors.outbound import HttpResponse
+from minizaps.connectors.pages import PageRequest, Pagination, read_pages
+from minizaps.connectors.request_bodies import Multipart
+from minizaps.connectors.request_rules import bad_request, headers_for, parse_url
+from minizaps.connectors.responses import Kind, read_body, status_error
 from minizaps.credentials.credential import HttpCredential
 from minizaps.credentials.types import (
     GoogleServiceAccount,
@@ -60,18 +65,36 @@ class WebhookConfig(ConnectorConfig):
         default=None, description="The body as the fields of an HTML form."
     )
     text: str | None = Field(default=None, description="The body as text.")
+    multipart: Multipart | None = Field(
+        default=None, description="The body as a form with files (`multipart/form-data`)."
+    )
     timeout: Duration = Field(
         default=30.0, gt=0, le=600, description="How long to wait for the whole response."
     )
     accept: list[Annotated[int, Field(ge=100, le=599)]] | None = Field(
         default=None, min_length=1, description="The statuses that are a success; else any 2xx."
     )
+    response: Kind = Field(
+        default="auto",
+        description="What the response is read as: by its own type, or always as JSON, text or a "
+        "file.",
+    )
+    paginate: Pagination | None = Field(
+        default=None, description="Read a list that comes in pages to its end."
+    )
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> WebhookConfig:
-        bodies = [self.has_json, self.form is not None, self.text is not None]
-        if sum(bodies) > 1:
-            raise ValueError("set at most one of json, form and text")
+        others = (self.form, self.text, self.multipart)
+        if self.has_json + sum(body is not None for body in others) > 1:
+            raise ValueError("set at most one of json, form, text and multipart")
+        if self.multipart and "content-type" in map(str.lower, self.headers):
+            raise ValueError("Content-Type is set by multipart: leave it out of headers")
+        if self.paginate is not None:
+            if self.method == "HEAD" or self.response in ("text", "file"):
+                raise ValueError("paginate needs responses in JSON")
+            if self.paginate.place == "json" and not isinstance(self.json_, dict):
+                raise ValueError("paginate sends its parameter in the body: json is an object")
         return self
 
     @property
@@ -87,11 +110,16 @@ class WebhookConnector(BaseConnector[WebhookConfig]):
 
     The output is `{"status", "headers", "body"}`. The body is the value of a JSON response, the
     text of a textual one, and null if there is none. Other content is base64 text, and
-    `"encoding": "base64"` stands beside it.
+    `"encoding": "base64"` stands beside it. With `"response": "file"` the body is
+    `{"filename", "content_type", "size", "content_base64"}`, and can be sent on by `multipart`.
+
+    With `paginate` the output is `{"status", "headers", "items", "pages", "more"}`: the items of
+    all pages, and whether there are more than were read. A page that fails fails the attempt, and
+    the next one begins anew. A page on another host gets no credentials.
 
     The header `Idempotency-Key` is the same for every attempt of this step in this run, unless
-    the config sets it. A credential adds the header that proves who sends the request; it goes to
-    no other host after a redirect.
+    the config sets it; each page has one of its own. A credential adds the header that proves who
+    sends the request; it goes to no other host.
     """
 
     idempotent = True
@@ -101,20 +129,39 @@ class WebhookConnector(BaseConnector[WebhookConfig]):
 
     async def execute(self, context: Context) -> dict[str, Any]:
         config = self.config
-        body, content_type = _body(config)
+        if config.paginate is not None:
+            return await read_pages(config.paginate, partial(self._send, context))
+        response = await self._send(context, PageRequest())
+        if config.method == "HEAD":
+            content: dict[str, Any] = {"body": None}
+        else:
+            content = read_body(response, config.response)
+        return {"status": response.status, "headers": response.headers, **content}
+
+    async def _send(self, context: Context, page: PageRequest) -> HttpResponse:
+        config = self.config
+        in_body = config.paginate is not None and config.paginate.place == "json"
+        body, content_type = _body(config, page.parameters if in_body else {})
+        key = context.idempotency_key
+        headers = _headers(
+            context, config, content_type, key if page.number == 1 else f"{key}:{page.number}"
+        )
+        url, query = config.url, {name: _query_value(v) for name, v in config.query.items()}
+        if page.url is not None:
+            headers = headers_for(parse_url(page.url), parse_url(config.url), headers)
+            url, query = page.url, {}
         response = await context.http.request(
             config.method,
-            config.url,
-            headers=_headers(context, config, content_type),
-            query={name: _query_value(value) for name, value in config.query.items()},
+            url,
+            headers=headers,
+            query=query if in_body else {**query, **page.parameters},
             body=body,
             timeout=config.timeout,
             max_redirects=0 if any(300 <= s < 400 for s in config.accept or ()) else 5,
         )
         if not config.accepts(response.status):
             raise status_error(response, context.now(), context.credential)
-        content = {"body": None} if config.method == "HEAD" else read_body(response)
-        return {"status": response.status, "headers": response.headers, **content}
+        return response
 
     @classmethod
     async def try_credential(cls, context: Context) -> str | None:
@@ -128,21 +175,26 @@ class WebhookConnector(BaseConnector[WebhookConfig]):
         return f"{url} answered {response.status}"
 
 
-def _body(config: WebhookConfig) -> tuple[bytes | None, str]:
+def _body(config: WebhookConfig, parameters: Mapping[str, Any]) -> tuple[bytes | None, str]:
     try:
         if config.has_json:
-            return orjson.dumps(config.json_), "application/json"
+            value = {**config.json_, **parameters} if parameters else config.json_
+            return orjson.dumps(value), "application/json"
         if config.form is not None:
             return urlencode(config.form).encode(), "application/x-www-form-urlencoded"
         if config.text is not None:
             return config.text.encode(), "text/plain; charset=utf-8"
-    except (TypeError, ValueError) as exc:  # lone surrogates, numbers beyond 64 bits
+        if config.multipart is not None:
+            return config.multipart.encoded()
+    except (TypeError, ValueError) as exc:  # lone surrogates, numbers beyond 64 bits, no Base64
         raise ConnectorError(f"the body cannot be sent: {exc}", type="bad_request") from exc
     return None, ""
 
 
-def _headers(context: Context, config: WebhookConfig, content_type: str) -> dict[str, str]:
-    own = {"Idempotency-Key": context.idempotency_key}
+def _headers(
+    context: Context, config: WebhookConfig, content_type: str, key: str
+) -> dict[str, str]:
+    own = {"Idempotency-Key": key}
     if content_type:
         own["Content-Type"] = content_type
     given = {name.lower() for name in config.headers}
