@@ -15,7 +15,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import alone, blocks, claims, first_step, growth, scale, waiting, workloads
+from bench import alone, blocks, claims, first_step, growth, scale, waiting, webhook, workloads
 from bench.options import QUICK, Options
 from bench.postgres import described
 from bench.processes import Busy, disk_folder, machine
@@ -34,6 +34,7 @@ MEASURES: dict[str, Measure] = {
     "journal-postgres": alone.measure_postgres,
     "first-step": first_step.measure,
     "claims": claims.measure,
+    "webhook": webhook.measure,
 }
 
 
