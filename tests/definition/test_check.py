@@ -79,7 +79,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "a type like no other": (
         flow(step(type="x")),
         "/steps/0/type",
-        "delay, foreach, parallel, set",
+        "known are csv, delay, ",
     ),
     "an unknown key": (flow(colour=1), "/colour", "unknown key"),
     "an unknown key of a step": (flow(step(retries=1)), "/steps/0/retries", "did you mean 'retry'"),

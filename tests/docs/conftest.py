@@ -74,7 +74,8 @@ class Target:
     """A local server that the examples call.
 
     Attributes:
-        answers: status and JSON for each `METHOD /path`; any other call is answered with 404.
+        answers: status and JSON, or bytes, for each `METHOD /path`; any other call is answered
+            with 404.
         calls: what was called, with the JSON body and the headers.
     """
 
@@ -101,7 +102,7 @@ def target() -> Iterator[Target]:
             call = f"{self.command} {self.path.partition('?')[0]}"
             found.calls.append((call, json.loads(raw) if raw else None, dict(self.headers)))
             status, answer = found.answers.get(call, (404, {"error": "not here"}))
-            content = json.dumps(answer).encode()
+            content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
