@@ -190,8 +190,8 @@ def _check_depth(html: str) -> None:
     """Refuse elements in each other that would take the parser long."""
     open_now: Counter[str] = Counter()
     depth = 0
-    for end, name in _TAG.findall(html):
-        name = name.lower()
+    for tag in _TAG.finditer(html):  # unlike findall, it lets other threads go on
+        end, name = tag[1], tag[2].lower()
         if name in _NEVER_NESTED:
             continue
         if not end:
