@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -202,14 +203,17 @@ async def test_all_pages_together_are_bounded(context, serve) -> None:
         ('</x>; rel="nextish"', None),
         ("</x>", None),
         ("", None),
-        ("<" * 30_000, None),
-        ("<x>" + ";a" * 15_000, None),
-        ("<x>;" + '"' * 30_000, None),
     ],
-    ids=lambda value: str(value)[:30],
 )
 def test_the_link_to_the_next_page(header: str, url: str | None) -> None:
     assert next_link(header) == url
+
+
+@pytest.mark.parametrize("part", ["<", "<x", "<x>", "<x>;", '<x>;"', '<x>;a="b', ";a", " ", '"'])
+def test_a_long_header_takes_no_longer_than_its_length(part: str) -> None:
+    began = time.process_time()
+    assert next_link(f"<x>{part * (30_000 // len(part))}") is None
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize(

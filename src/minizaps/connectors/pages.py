@@ -18,7 +18,7 @@ from minizaps.connectors.responses import read_body
 from minizaps.errors import ConnectorError, ResponseRefused
 
 # RFC 8288: <URL>; name=value; name="value", <URL> ...
-_LINK = re.compile(r'<([^>]*)>((?:\s*;[^,;"]*(?:"[^"]*"[^,;"]*)?)*)')
+_LINK = re.compile(r'<([^<>]*)>((?:\s*;[^,;"]*(?:"[^"]*"[^,;"]*)?)*)')
 _REL = re.compile(r';\s*rel\s*=\s*"?([^";]*)', re.IGNORECASE)
 
 
