@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from minizaps.clock import Clock
 from minizaps.errors import Conflict, NotFound
 from minizaps.journal.database import Database
 from minizaps.journal.mailbox import post
@@ -15,23 +16,23 @@ from minizaps.journal.status import Kind
 from minizaps.journal.turns import Moves
 
 
-async def tell_parent(database: Database, run_id: str, parent_id: str, now: int) -> Moves:
+async def tell_parent(database: Database, run_id: str, parent_id: str, clock: Clock) -> Moves:
     """Tell the run that waits for this one how it has ended; again if it was told before."""
     ends = [to_event(row) for row in await database.rows("ends", run_id)]
     moves = None
     with suppress(Conflict, NotFound):  # nobody waits any more
-        moves = await post(database, parent_id, run_id, message_of_end(run_id, ends), now)
+        moves = await post(database, parent_id, run_id, message_of_end(run_id, ends), clock)
     return moves or Moves()
 
 
 async def end_children(
-    database: Database, run_id: str, project: str, now: int
+    database: Database, run_id: str, project: str, clock: Clock
 ) -> tuple[Moves, Sequence[str]]:
     """Cancel the runs for whose end this one would wait; return those that were."""
     children = [i for (i,) in await database.rows("awaited_children", run_id)]
     facts = dump({"by": f"run:{run_id}"}) or ""
     change = database.transitions.change
-    ended = [i for i in children if await change(Kind.CANCEL, i, project, now, facts)]
+    ended = [i for i in children if await change(Kind.CANCEL, i, project, clock.now(), facts)]
     return Moves().and_cancelled(*ended), ended
 
 

@@ -2,7 +2,8 @@
 
 A run that is held back is a waiting row, which says at which gate and when to look again; its place
 there is a row of `turns`. Whoever reads or changes what belongs to a gate's key has the key to
-itself: every function here runs in a write with the `keys_of` the run's limits.
+itself: every function here runs in a write with the `keys_of` the run's limits, and looks at the
+clock there: before, it may have waited for the keys.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
-from minizaps.clock import LATEST
+from minizaps.clock import LATEST, Clock
 from minizaps.journal import rates
 from minizaps.journal.records import Limits
 from minizaps.journal.rows import dump, to_limits
@@ -54,14 +55,16 @@ class Verdict(NamedTuple):
     skipped: bool = False
 
 
-async def enter(tx: Transaction, begin: Begin, start: Start, place: int) -> Earlier | Moves:
+async def enter(
+    tx: Transaction, begin: Begin, start: Start, place: int, clock: Clock
+) -> Earlier | Moves:
     """Accept a run under limits: ready, held back or cancelled at once.
 
     Args:
         begin: writes the run, unless it is there already.
         place: its place among all that arrive.
     """
-    run_id, new, now = start.run_id, start.new, start.now
+    run_id, new, now = start.run_id, start.new, clock.now()
     assert new.limits is not None  # noqa: S101 - only such runs come to a gate
     if new.id is not None and await tx.rows("run", run_id):
         return Earlier(run_id, "")
@@ -69,15 +72,16 @@ async def enter(tx: Transaction, begin: Begin, start: Start, place: int) -> Earl
     arrival = Arrival(run_id, new.priority, place, now, deadline)
     verdict = await _judge(tx, arrival, new.limits, None)
     gate = (CONCURRENCY, now) if verdict.skipped else verdict.gate
-    earlier = await begin(tx, start._replace(gate=gate))
+    earlier = await begin(tx, start._replace(now=now, gate=gate))
     if earlier is not None:
         return earlier
     moves = await _carry_out(tx, arrival, new.limits, verdict, None)
     return moves if verdict.gate or verdict.skipped else moves.and_queued(run_id)
 
 
-async def look_again(tx: Transaction, run_id: str, place: int, now: int) -> Moves:
+async def look_again(tx: Transaction, run_id: str, place: int, clock: Clock) -> Moves:
     """Let a run whose time at a gate has come go on, through the gates that are left."""
+    now = clock.now()
     for gate, text, priority, deadline in await tx.rows("gated", run_id, now):
         limits = to_limits(text)
         bound = LATEST if deadline is None else deadline
@@ -93,9 +97,9 @@ async def look_again(tx: Transaction, run_id: str, place: int, now: int) -> Move
     return Moves()
 
 
-async def leave(tx: Transaction, run_id: str, limits: Limits, now: int) -> Moves:
+async def leave(tx: Transaction, run_id: str, limits: Limits, clock: Clock) -> Moves:
     """Take an ended run from its gates, and let those go on that waited for it."""
-    moves = Moves()
+    moves, now = Moves(), clock.now()
     left = {key for (key,) in await tx.rows("leave_turns", run_id, keys_of(limits))}
     if limits.rate is not None and key_at(RATE, limits.rate[0]) in left:
         moves = moves.and_due(await rates.line_up(tx, limits.rate, now))

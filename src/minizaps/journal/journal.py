@@ -75,7 +75,7 @@ class Journal:
         facts = {name: value for name, value in facts.items() if value is not None}
         lease = {"worker": worker, "epoch": 1}
         claimed = None if worker is None else dump(lease)
-        start = Start(run_id, new, worker, now, orjson.dumps(facts).decode(), claimed)
+        start = Start(run_id, new, worker, now, now, orjson.dumps(facts).decode(), claimed)
         earlier = await self._write_start(start)
         if earlier is not None:
             key = new.idempotency
@@ -105,9 +105,9 @@ class Journal:
         if new.limits is None:
             replays = new.replay_of is not None
             return await (self._transitions.replay if replays else self._transitions.start)(start)
-        place = self._places.next(start.now)
+        place = self._places.next(start.created_at)
         entered = await self._db.write(
-            lambda tx: gates.enter(tx, self._transitions.begin, start, place),
+            lambda tx: gates.enter(tx, self._transitions.begin, start, place, self._clock),
             gates.keys_of(new.limits),
             apart=gates.stops_others(new.limits) or new.parent is not None,
         )
@@ -201,7 +201,7 @@ class Journal:
             place = self._places.next(now)
             self.moved(
                 await self._db.write(
-                    lambda tx: gates.look_again(tx, run_id, place, now),
+                    lambda tx: gates.look_again(tx, run_id, place, self._clock),
                     gates.keys_of(limits),
                     apart=gates.stops_others(limits),
                 )
@@ -251,7 +251,7 @@ class Journal:
 
     async def follow_up(self, run_id: str) -> None:
         """Do for other runs what the end of this one asks, if it has ended and that is not done."""
-        self.moved(await follow_up(self._db, run_id, self._clock.now()))
+        self.moved(await follow_up(self._db, run_id, self._clock))
 
     async def to_follow_up(self, limit: int) -> list[str]:
         """Runs that have ended, which others have not been told."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minizaps.clock import Clock
 from minizaps.errors import Conflict, NotFound
 from minizaps.journal.database import Database
 from minizaps.journal.rows import dump
@@ -13,7 +14,7 @@ from minizaps.journal.turns import Moves, write_event
 
 
 async def post(
-    database: Database, run_id: str, name: str, data: dict[str, Any], now: int
+    database: Database, run_id: str, name: str, data: dict[str, Any], clock: Clock
 ) -> Moves | None:
     """Send a signal to a run.
 
@@ -31,6 +32,7 @@ async def post(
                 return None
             if status in ENDED:
                 raise Conflict(f"the run is {status}: it waits for nothing any more")
+            now = clock.now()
             await tx.execute("insert_signal", run_id, name, number + 1, now, dump(data))
             await tx.execute("count_signal", run_id, number + 1)
             if status == Status.WAITING:

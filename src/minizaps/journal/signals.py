@@ -51,7 +51,7 @@ class Signals:
         Raises:
             NotFound, Conflict: there is no such run, or it has ended.
         """
-        moves = await post(self._db, run_id, name, data, self._clock.now())
+        moves = await post(self._db, run_id, name, data, self._clock)
         if moves is not None:
             self._journal.moved(moves)
         return moves is not None

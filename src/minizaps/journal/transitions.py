@@ -16,6 +16,8 @@ class Start(NamedTuple):
 
     Attributes:
         worker: the worker that takes the run at once; None where it is queued.
+        created_at: when the run came.
+        now: when it is accepted: later where it had to wait for the keys of its gates.
         gate: what keeps it from starting, and until when; None where nothing does.
         started: the facts of the event `start`, as JSON text.
         claimed: those of the event `claim`, where a worker takes the run.
@@ -24,6 +26,7 @@ class Start(NamedTuple):
     run_id: str
     new: NewRun
     worker: str | None
+    created_at: int
     now: int
     started: str
     claimed: str | None

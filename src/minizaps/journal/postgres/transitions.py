@@ -171,7 +171,7 @@ async def _note_replay(tx: Transaction, start: Start) -> None:
 
 def _columns(starts: Sequence[Start]) -> list[list[Any]]:
     rows = []
-    for run_id, new, worker, now, started, claimed, gate in starts:
+    for run_id, new, worker, created_at, now, started, claimed, gate in starts:
         *held_back, until = gate or (None, None)
         key = new.idempotency
         remembered = (None, None, None) if key is None else (key.scope, key.key, key.body_hash)
@@ -191,6 +191,7 @@ def _columns(starts: Sequence[Start]) -> list[list[Any]]:
                 *remembered,
                 started,
                 claimed,
+                created_at,
             )
         )
     return [list(column) for column in zip(*rows, strict=True)]

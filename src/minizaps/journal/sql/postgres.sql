@@ -10,10 +10,10 @@ WITH given AS MATERIALIZED (
     $1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::uuid[],
     $9::bigint[], $10::bigint[], $11::int[], $12::uuid[], $13::smallint[], $14::smallint[],
     $15::text[], $16::text[], $17::int[], $18::bigint[], $19::text[], $20::text[], $21::text[],
-    $22::text[], $23::text[]
+    $22::text[], $23::text[], $24::bigint[]
   ) AS g (id, project, workflow_id, version, worker, trigger_id, trigger_type, replay_of,
           now, deadline, priority, parent_id, awaited, follow_up, limits, gate, parent_epoch, due_at,
-          scope, key, body_hash, started, claimed)
+          scope, key, body_hash, started, claimed, created_at)
 ), adopted AS (
   UPDATE runs r SET follow_up = greatest(r.follow_up, g.awaited) FROM given g
   WHERE r.id = g.parent_id AND r.epoch = g.parent_epoch AND (r.status = 'running') IS TRUE
@@ -33,8 +33,8 @@ WITH given AS MATERIALIZED (
                     parent_id, awaited, follow_up, gate, limits)
   SELECT id, project, workflow_id, version,
          CASE WHEN gate IS NOT NULL THEN 'waiting' WHEN worker IS NULL THEN 'queued' ELSE 'running' END,
-         CASE WHEN worker IS NULL THEN 0 ELSE 1 END, worker, trigger_id, trigger_type, replay_of, now,
-         CASE WHEN worker IS NOT NULL THEN now END,
+         CASE WHEN worker IS NULL THEN 0 ELSE 1 END, worker, trigger_id, trigger_type, replay_of,
+         created_at, CASE WHEN worker IS NOT NULL THEN now END,
          CASE WHEN worker IS NULL THEN coalesce(due_at, now) END, deadline, priority,
          parent_id, awaited, follow_up, gate, limits
   FROM fresh

@@ -50,7 +50,7 @@ class SqliteTransitions:
             kind, status, (gate, due_at) = Kind.DEFER, Status.WAITING, start.gate
         trigger = (new.trigger["id"], new.trigger["type"], new.replay_of)
         row = (run_id, new.project, new.workflow_id, new.version, status, epoch, worker, *trigger)
-        times = (now, started_at, due_at, new.deadline, new.priority)
+        times = (start.created_at, started_at, due_at, new.deadline, new.priority)
         db.execute(self._q["start"], (*row, *times, *kinship(new), gate, limits_text(new)))
         insert = self._q["insert_event"]
         db.execute(insert, (run_id, 1, now, kind, None, None, start.started))
