@@ -12,6 +12,7 @@ from pathlib import Path
 from .client import Client
 from .evidence import Evidence, count_live, read_answers, read_calls, read_runs
 from .server import Hung, Server, SinkProcess
+from .turn_log import keep_turns, read_turns
 from .workflows import MIX
 
 FAILPOINTS = ("commit.before", "commit.after", "effect.before", "effect.after", "recovery")
@@ -58,6 +59,7 @@ async def run_campaign(
     async with SinkProcess(folder) as sink:
         if not await server.start():
             raise Hung("the server did not come up: see launcher.log")
+        await keep_turns(server.database)
         client = Client([server.url], server.key, server.database, rng)
         try:
             await client.create_workflows(sink.url)
@@ -72,7 +74,7 @@ async def run_campaign(
     runs = await read_runs(server.database)
     return Evidence(
         client.posts, client.cancels, calls, server.lives, runs, [], client.replays,
-        answers=read_answers(sink.answers),
+        answers=read_answers(sink.answers), turns=await read_turns(server.database),
     )  # fmt: skip
 
 

@@ -164,12 +164,29 @@ class Run:
         return found + failed[:1]  # the end of a run says again what `on_failure` was for
 
 
+@dataclass(frozen=True)
+class Turn:
+    """One change of a run's row at a gate.
+
+    Attributes:
+        what: `waits`, `taken` or `left`.
+        status, epoch: the run's at that moment.
+    """
+
+    key: str
+    run: str
+    what: str
+    status: str
+    epoch: int
+
+
 @dataclass
 class Evidence:
     """All that the checker looks at.
 
     Attributes:
         found: how many runs the workers of the end had claimed, by how they found them.
+        turns: what has happened at the gates; under each key in its order.
     """
 
     posts: list[Post]
@@ -181,6 +198,7 @@ class Evidence:
     replays: list[Replay] = field(default_factory=list)
     found: dict[str, int] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
 
     @property
     def slack(self) -> int:

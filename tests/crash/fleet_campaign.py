@@ -23,6 +23,7 @@ from .fleet import Fleet
 from .server import Hung, SinkProcess
 from .small_disk import small_disk
 from .troubles import TROUBLES, Stage
+from .turn_log import keep_turns, read_turns
 from .workflows import MIX
 
 DISK = Path(tempfile.gettempdir())  # where fsync costs what it costs
@@ -88,6 +89,7 @@ async def run_fleet(
         if broker is not None and "broker" in scenario.troubles:
             broker.kill()  # the first trouble: it is not there when they start
         await fleet.start()
+        await keep_turns(direct)
         client = Client([door.url for door in fleet.doors], fleet.key, direct, rng)
         stage = Stage(rng, fleet, postgres, "crash", cutter, broker)
         try:
@@ -113,7 +115,7 @@ async def run_fleet(
         calls = read_calls(sink.log)
         return Evidence(
             client.posts, client.cancels, calls, lives, runs, stage.seen, client.replays, found,
-            read_answers(sink.answers),
+            read_answers(sink.answers), await read_turns(direct),
         )  # fmt: skip
 
 

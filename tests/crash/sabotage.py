@@ -12,7 +12,7 @@ from minizaps.engine.attempt import Begin, Given, Outcome, Tools, make_attempt
 from minizaps.engine.history import History
 from minizaps.engine.lanes import StepState
 from minizaps.engine.plan import Task
-from minizaps.journal import queries
+from minizaps.journal import gates, queries
 from minizaps.journal.postgres import database as postgres
 from minizaps.journal.postgres.transitions import PostgresTransitions
 from minizaps.journal.records import Event
@@ -87,6 +87,15 @@ def without_limit() -> None:
     planner._width = all_at_once
 
 
+def without_turns() -> None:
+    """A run under a concurrency limit always finds room."""
+
+    async def always(*_: object) -> tuple[int, bool]:
+        return 0, True
+
+    gates.has_room = always
+
+
 def forget_items() -> None:
     """What the items of a foreach have come to is forgotten when their run goes on later."""
     extend = History.extend
@@ -134,6 +143,7 @@ SABOTAGES = {
     "answer": answer_before_commit,
     "record": without_attempt_record,
     "limit": without_limit,
+    "turns": without_turns,
     "items": forget_items,
     "early": too_early,
     "thanks": thank_before_commit,

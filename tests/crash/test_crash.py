@@ -23,17 +23,18 @@ async def test_nothing_is_lost_when_the_server_is_killed(tmp_path: Path) -> None
     assert await violations(Scenario(seed=1, kills=3), tmp_path) == []
 
 
-async def test_runs_that_complete_after_their_cancellation_and_too_many_items_are_seen(
+async def test_runs_that_complete_after_their_cancellation_too_many_items_and_turns_are_seen(
     tmp_path: Path,
 ) -> None:
-    mix = ("relay", "charge", "tolls")
+    mix = ("relay", "charge", "tolls", "counter")
     scenario = Scenario(
-        seed=2, kills=0, sabotage="fence,limit", mix=mix, cancel_share=0.7, linger=2
+        seed=2, kills=0, sabotage="fence,limit,turns", mix=mix, cancel_share=0.7, linger=2
     )
     found = await violations(scenario, tmp_path)
     assert any("while cancelled" in what for what in found), found
     assert any("ends: ['cancel', 'succeed']" in what for what in found), found
     assert any("begins while 3 others are under way" in what for what in found), found
+    assert any("3 runs have a turn, 2 are allowed" in what for what in found), found
 
 
 async def test_what_is_acknowledged_and_lost_and_effects_without_a_record_are_seen(
