@@ -14,13 +14,12 @@ from tests.servers.postgres import PostgresServer
 
 from .cutter import Cutter
 from .evidence import Trouble
-from .fencing import said, until_said
+from .fencing import said, until_judged, until_said
 from .fleet import Fleet
 from .server import now
 from .small_disk import fill
 
 FAILPOINTS = ("commit.before", "commit.after", "effect.before", "effect.after")
-LEASE = 15.0
 DISK_SAID = 20.0  # seconds until the doors know what has become of the disk
 PAST_LEASE = 20.0  # seconds of a pause
 
@@ -93,6 +92,7 @@ async def pause_worker(stage: Stage) -> None:
     before = said(worker)
     worker.signal(signal.SIGSTOP)
     await asyncio.sleep(PAST_LEASE)
+    await until_judged(stage.postgres.url(stage.database))
     stage.note("it goes on")
     worker.signal(signal.SIGCONT)
     await until_said(worker, before)
