@@ -16,7 +16,8 @@ PATIENCE = 10.0  # seconds for a connection, and for a statement
 SESSION = {
     "application_name": "minizaps",
     "jit": "off",
-    "idle_in_transaction_session_timeout": "30s",
+    # What a process has locked that stands still is free before others have lost their patience.
+    "idle_in_transaction_session_timeout": "5s",
     # A plan that was made while a table was empty has to be right when it is full: by the index.
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
