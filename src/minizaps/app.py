@@ -40,7 +40,7 @@ from minizaps.worker.follow_up import FollowUp
 from minizaps.worker.heartbeat import Heartbeat
 from minizaps.worker.pruner import Pruner
 from minizaps.worker.rescuer import Rescuer
-from minizaps.worker.waker import Waker
+from minizaps.worker.waker import wakers
 from minizaps.worker.worker import Worker
 
 
@@ -193,7 +193,7 @@ async def _working(
     await rescuer.recover()
     async with _repeating(
         Heartbeat(membership, worker),
-        Waker(journal, app.clock),
+        *wakers(journal, app.clock),
         FollowUp(journal),
         rescuer,
         pruner,

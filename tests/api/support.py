@@ -15,7 +15,7 @@ from minizaps.api.auth import Role, new_key
 from minizaps.app import App
 from minizaps.clock import ManualClock
 from minizaps.journal.status import Status
-from minizaps.worker.waker import Waker
+from minizaps.worker.waker import wake_all
 
 API = "/api/v1"
 PATIENCE = 20.0
@@ -158,7 +158,7 @@ class Server:
     async def advance(self, seconds: float) -> None:
         """Move the clock, wake what is due, and let all runs come as far as they can."""
         self.clock.advance(seconds)
-        await Waker(self.app.journal, self.clock).run_once()
+        await wake_all(self.app.journal, self.clock)
         await self.settle()
 
     async def settle(self) -> None:
@@ -171,7 +171,7 @@ class Server:
                 await worker.settle()
                 counts = await self.app.listings.live_counts()
                 # What has a signal that it had not seen when it was put down is due at once.
-                woken = await Waker(self.app.journal, self.clock).run_once()
+                woken = await wake_all(self.app.journal, self.clock)
                 busy = {Status.QUEUED, Status.RUNNING} & counts.keys() or worker.leases
                 if not woken and not busy:
                     return

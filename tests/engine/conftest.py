@@ -16,7 +16,7 @@ from minizaps.engine.timeline import StepView, timeline
 from minizaps.journal.records import Event, Run
 from minizaps.journal.status import Status
 from minizaps.settings import Settings
-from minizaps.worker.waker import Waker
+from minizaps.worker.waker import wake_all
 
 
 class ProbeConfig(ConnectorConfig):
@@ -85,7 +85,7 @@ class Driver:
                 await worker.settle()
                 counts = await self.app.listings.live_counts()
                 # What has a signal that it had not seen when it was put down is due at once.
-                woken = await Waker(self.app.journal, self.clock).run_once()
+                woken = await wake_all(self.app.journal, self.clock)
                 busy = {Status.QUEUED, Status.RUNNING} & counts.keys() or worker.leases
                 if not woken and not busy:
                     return
@@ -94,7 +94,7 @@ class Driver:
     async def advance(self, seconds: float) -> None:
         """Move the clock and let what is due go on."""
         self.clock.advance(seconds)
-        await Waker(self.app.journal, self.clock).run_once()
+        await wake_all(self.app.journal, self.clock)
         await self.settle()
 
     async def execute(self, *steps: dict[str, Any], body: Any = None, **fields: Any) -> Run:

@@ -85,9 +85,9 @@ async def test_a_run_does_not_wait_for_its_turn_beyond_its_timeout(
     ]
     assert await claim(journal) == [first]
     clock.advance(4.999)
-    assert await journal.wake(10) == 0
+    assert await journal.look_at_gates(10) == 0
     clock.advance(0.001)
-    await journal.wake(10)
+    await journal.look_at_gates(10)
     assert await claim(journal) == [late]
     await end(journal, database, late, Kind.FAIL)
     assert await status_of(database, last) is Status.WAITING

@@ -26,15 +26,15 @@ async def test_each_run_cancels_the_one_before_until_there_is_silence(
     for _ in range(4):
         ids.append(await start(journal, debounce=SECOND))
         clock.advance(0.9)
-        assert await journal.wake(10) == 0
+        assert await journal.look_at_gates(10) == 0
     for earlier, later in pairwise(ids):
         assert await kinds_of(database, earlier) == [Kind.DEFER, Kind.CANCEL]
         facts = {"by": "debounce", "run": later}
         assert await last_facts(database, earlier) == (Kind.CANCEL, facts)
     clock.advance(0.099)
-    assert await journal.wake(10) == 0
+    assert await journal.look_at_gates(10) == 0
     clock.advance(0.001)
-    await journal.wake(10)
+    await journal.look_at_gates(10)
     assert await claim(journal) == ids[-1:]
     assert await turns(database) == []
 
@@ -44,11 +44,11 @@ async def test_a_run_that_comes_after_the_silence_waits_for_one_of_its_own(
 ) -> None:
     first = await start(journal, debounce=SECOND)
     clock.advance(1)
-    await journal.wake(10)
+    await journal.look_at_gates(10)
     second = await start(journal, debounce=SECOND)
     assert await claim(journal) == [first]
     clock.advance(1)
-    await journal.wake(10)
+    await journal.look_at_gates(10)
     assert await claim(journal) == [second]
 
 
@@ -59,7 +59,7 @@ async def test_a_burst_of_two_processes_leaves_one_run(
     journals = [Journal(database, clock) for database in databases]
     ids = await asyncio.gather(*(start(journals[n % 2], debounce=SECOND) for n in range(60)))
     clock.advance(1)
-    await asyncio.gather(*(journal.wake(100) for journal in journals))
+    await asyncio.gather(*(journal.look_at_gates(100) for journal in journals))
     (left,) = await claim(journals[0])
     assert len(await turns(databases[0])) == 0
     found = await statuses(databases[0], ids)
@@ -76,14 +76,14 @@ async def test_a_person_cancels_the_run_that_waits_for_silence(
     await journal.cancel(run_id, "default", "ada")
     assert await turns(database) == []
     clock.advance(2)
-    await journal.wake(10)
+    await journal.look_at_gates(10)
     assert await kinds_of(database, run_id) == [Kind.DEFER, Kind.CANCEL]
 
 
 async def test_other_keys_are_not_disturbed(journal: Journal, clock: ManualClock) -> None:
     ids = [await start(journal, debounce=(f"w:{n}", 1000)) for n in range(3)]
     clock.advance(1)
-    await journal.wake(10)
+    await journal.look_at_gates(10)
     assert sorted(await claim(journal)) == sorted(ids)
 
 
@@ -108,7 +108,7 @@ async def test_after_the_silence_a_run_comes_to_the_next_gates(
     for _ in range(2):
         ids.append(await start(journal, **limits))
         clock.advance(1)
-        await journal.wake(10)
+        await journal.look_at_gates(10)
         if len(ids) == 1:
             assert await claim(journal) == ids
     assert await statuses(database, ids) == [first_status, second_status]
@@ -130,12 +130,12 @@ async def test_all_three_gates_are_passed_in_their_order(
     first = await start(journal, **limits)
     assert await database.select(gates, []) == [("debounce",)]
     clock.advance(1)
-    await journal.wake(10)
+    await journal.look_at_gates(10)
     assert await claim(journal) == [first]
     second = await start(journal, **limits)
     for seconds, gate in ((1, "rate"), (4, "concurrency")):
         clock.advance(seconds)
-        await journal.wake(10)
+        await journal.look_at_gates(10)
         assert await database.select(gates, []) == [(gate,)]
     await end(journal, database, first)
     assert await status_of(database, second) is Status.QUEUED

@@ -18,8 +18,9 @@ from minizaps.journal.records import Run
 from minizaps.journal.rows import to_run
 from minizaps.journal.signals import Signals
 from minizaps.journal.status import Kind, Status
+from minizaps.worker.waker import wakers
 from tests.journal.limited import claim, end, start
-from tests.journal.runs import append, run_in
+from tests.journal.runs import append, run_in, status_of
 
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 LATE = 700  # milliseconds that the key is another's
@@ -37,15 +38,17 @@ class Stage:
     async def late(self, key: str, writing: Coroutine[Any, Any, Any]) -> AsyncIterator[Any]:
         """Something is asked for, and has its key after a while; what is done meanwhile."""
         other = await asyncpg.connect(self.database.url)
-        async with other.transaction():
-            await other.execute("SELECT pg_advisory_xact_lock($1)", lock_of(key))
-            task = asyncio.create_task(writing)
-            async with asyncio.timeout(10):
-                while not await other.fetchval(WAITING):
-                    await asyncio.sleep(0.01)
-            self.clock.advance(LATE / 1000)
-            yield task
-        await other.close()
+        try:
+            async with other.transaction():
+                await other.execute("SELECT pg_advisory_xact_lock($1)", lock_of(key))
+                task = asyncio.create_task(writing)
+                async with asyncio.timeout(10):
+                    while not await other.fetchval(WAITING):
+                        await asyncio.sleep(0.01)
+                self.clock.advance(LATE / 1000)
+                yield task
+        finally:
+            await other.close()
         await task
 
     async def run(self, run_id: str) -> Run:
@@ -98,9 +101,23 @@ async def test_a_rate_counts_the_moments_at_which_runs_could_start(stage: Stage)
     held = await start(stage.journal, **rate)
     assert (await stage.run(held)).due_at == asked + LATE + 1000
     stage.clock.advance(1)
-    async with stage.late("rate:w:a", stage.journal.wake(10)):
+    async with stage.late("rate:w:a", stage.journal.look_at_gates(10)):
         pass
     assert (await stage.times(held))[-1] == (Kind.WAKE, asked + LATE + 1000 + LATE)
+
+
+async def test_while_a_look_at_a_gate_waits_for_its_key_other_runs_are_woken_in_time(
+    stage: Stage,
+) -> None:
+    waits = await run_in(Status.WAITING, stage.journal, stage.database)
+    held = [await start(stage.journal, rate=("w:a", 1, 100)) for _ in range(2)][1]
+    stage.clock.advance(0.3)
+    timed, gates = wakers(stage.journal, stage.clock)
+    async with stage.late("rate:w:a", gates.run_once()) as looking:
+        assert await timed.run_once() == 1
+        assert await status_of(stage.database, waits) is Status.QUEUED
+        assert not looking.done()
+    assert await status_of(stage.database, held) is Status.QUEUED
 
 
 async def test_the_silence_of_a_debounce_begins_when_the_run_is_in(stage: Stage) -> None:

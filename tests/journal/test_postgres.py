@@ -27,7 +27,16 @@ from tests.servers.postgres import PostgresServer
 BY_ID = ("hold", "settle", "claim_known", "histories", "rescue")
 HOT = ("start", "claim", "queued_projects", "wake", "next_due", "held", "left_behind", *BY_ID)
 GATES = ("turn_count", "next_turn", "waiting_turns", "oldest_turns", "over_turns", "leave_turns")
-GATES += ("due_gates", "gated", "pass_gates", "turn_away", "line_up", "to_follow_up", "ended")
+GATES += (
+    "due_gates",
+    "next_gate_due",
+    "gated",
+    "pass_gates",
+    "turn_away",
+    "line_up",
+    "to_follow_up",
+    "ended",
+)
 
 
 @pytest.fixture

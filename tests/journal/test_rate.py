@@ -23,7 +23,7 @@ TWO_A_SECOND = ("w:a", 2, 1000)
 
 async def wake(journal: Journal) -> None:
     """As the waker does: until nothing is due any more."""
-    while await journal.wake(100):
+    while await journal.look_at_gates(100):
         pass
 
 
@@ -37,7 +37,7 @@ async def test_further_runs_start_when_the_window_lets_them(
     assert await claim(journal) == ids[:2]
     assert await kinds_of(database, ids[2]) == [Kind.DEFER]
     await wake(journal)
-    assert journal.next_due == clock.now() + 500
+    assert journal.gates_due.at == clock.now() + 500
     for seconds, ready in ((0.499, []), (0.001, [ids[2]]), (0.099, []), (0.001, [ids[3]])):
         clock.advance(seconds)
         await wake(journal)
@@ -65,7 +65,7 @@ async def test_all_that_may_start_do_so_within_two_looks(
     assert len(await claim(journal)) == 20
     clock.advance(60)
     for _ in range(2):
-        await journal.wake(100)
+        await journal.look_at_gates(100)
     assert sorted(await claim(journal)) == sorted(ids[20:40])
 
 

@@ -49,7 +49,7 @@ class TurnsMachine(RuleBasedStateMachine):
         """Everything comes to its end, and nothing is left."""
         for _ in range(2 * len(self.runs) + 1):
             self.clock.advance(10)
-            await self.journal.wake(100)
+            await self.journal.look_at_gates(100)
             for run_id in await claim(self.journal):
                 await append(self.journal, self.database, run_id, 1, Kind.SUCCEED)
             for run_id in self.runs:
@@ -71,7 +71,7 @@ class TurnsMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.5, 1.0]))
     def wake(self, seconds: float) -> None:
         self.clock.advance(seconds)
-        self.loop.run(self.journal.wake(100))
+        self.loop.run(self.journal.look_at_gates(100))
 
     @rule()
     def claim(self) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 import orjson
 
-from minizaps.clock import Clock
+from minizaps.clock import LATEST, Clock
 from minizaps.errors import IdempotencyMismatch, JournalUnavailable, LeaseLost
 from minizaps.ids import uuid7
 from minizaps.journal import gates
+from minizaps.journal.alarm import Alarm
 from minizaps.journal.claims import Room
 from minizaps.journal.database import Database
 from minizaps.journal.follow_up import follow_up
@@ -35,8 +36,8 @@ class Journal:
     Attributes:
         backlog: whether there may be queued runs that no claim is about to take.
         ready: set when it is worth looking for some.
-        next_due: the earliest time at which a waiting run is known to go on, in milliseconds.
-        due_sooner: set when `next_due` has become earlier.
+        due: when a waiting run goes on next.
+        gates_due: when a run at a gate is looked at next.
         on_cancel: called with the id of each run that was cancelled through this process.
         on_queued: called with the ids of the runs that this process has made ready.
         on_signal: called with the id of each running run for which a signal has come in.
@@ -50,8 +51,8 @@ class Journal:
         self._places = Places()
         self.backlog = True
         self.ready = asyncio.Event()
-        self.next_due = 0
-        self.due_sooner = asyncio.Event()
+        self.due = Alarm()
+        self.gates_due = Alarm()
         self.on_cancel: Callable[[str], object] = lambda _: None
         self.on_queued: Callable[[Sequence[str]], object] = lambda _: None
         self.on_signal: Callable[[str], object] = lambda _: None
@@ -172,31 +173,41 @@ class Journal:
         if after is Status.QUEUED:
             self._queued([run_id])
         if last.due_at is not None:
-            self._due(last.due_at)
+            self.due.bring_forward(last.due_at)
         self._announce((run_id,))
         return seq + len(changes)
 
     async def wake(self, limit: int) -> int:
         """Make the waiting runs whose time has come ready, and learn when the next one is due."""
         now = self._clock.now()
-        self.next_due = now + LOOK_AHEAD
+        self.due.at = now + LOOK_AHEAD
         woken: list[str] = []
-        due = await self._next_due()
-        if due is not None and due <= now:
+        if (due := await self._first("next_due")) <= now:
             woken = await self._transitions.wake(now, limit)
-            due = await self._next_due()
-        gated = 0
-        if due is not None and due <= now:
-            gated = await self._look_at_gates(now, limit)
-            due = await self._next_due()
-        self.next_due = min(self.next_due, due or now + LOOK_AHEAD)
+            due = await self._first("next_due")
+        self.due.bring_forward(due)
         self._queued(woken)
         self._announce(woken)
-        return len(woken) + gated
+        return len(woken)
+
+    async def look_at_gates(self, limit: int) -> int:
+        """Let the runs go on whose time at a gate has come, and learn when the next one's has.
+
+        It waits for the gates' keys, which another process may have for seconds.
+
+        Returns:
+            how many those were.
+        """
+        now = self._clock.now()
+        self.gates_due.at = now + LOOK_AHEAD
+        looked = 0
+        if (due := await self._first("next_gate_due")) <= now:
+            looked = await self._look_at_gates(now, limit)
+            due = await self._first("next_gate_due")
+        self.gates_due.bring_forward(due)
+        return looked
 
     async def _look_at_gates(self, now: int, limit: int) -> int:
-        """Let the runs go on whose time at a gate has come; return how many those were."""
-
         async def look(run_id: str, limits: Limits) -> None:
             place = self._places.next(now)
             self.moved(
@@ -211,9 +222,10 @@ class Journal:
         await asyncio.gather(*(look(run_id, to_limits(limits)) for run_id, limits in due))
         return len(due)
 
-    async def _next_due(self) -> int | None:
-        ((due,),) = await self._db.rows("next_due")
-        return due  # type: ignore[no-any-return]
+    async def _first(self, query: str) -> int:
+        """The earliest time that a query finds."""
+        ((due,),) = await self._db.rows(query)
+        return LATEST if due is None else int(due)
 
     async def rescue(self, worker: str, limit: int = 1000) -> int:
         """Make the runs ready that other, dead workers have left behind."""
@@ -344,12 +356,7 @@ class Journal:
         for run_id in moves.signalled:
             self.on_signal(run_id)
         self._announce((*moves.queued, *moves.cancelled))
-        self._due(moves.due_at)
-
-    def _due(self, at: int) -> None:
-        if at < self.next_due:
-            self.next_due = at
-            self.due_sooner.set()
+        self.gates_due.bring_forward(moves.due_at)
 
     def _queued(self, ids: Sequence[str]) -> None:
         if ids:

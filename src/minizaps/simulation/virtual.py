@@ -25,7 +25,7 @@ from minizaps.simulation.engine import SimulatedEngine
 from minizaps.simulation.paths import choose
 from minizaps.simulation.stage import Post, Stage
 from minizaps.simulation.written import Answer
-from minizaps.worker.waker import Waker
+from minizaps.worker.waker import wake_all
 from minizaps.worker.worker import Worker
 
 LONGEST = 60.0  # real seconds of one test
@@ -102,7 +102,7 @@ class World:
             for post in stage.due_posts():
                 with suppress(Conflict, NotFound):  # it comes too late
                     await self._say(post)
-            await Waker(self.app.journal, self.clock).run_once()
+            await wake_all(self.app.journal, self.clock)
 
     async def _settle(self) -> None:
         """Until nothing is driven and nothing is ready."""

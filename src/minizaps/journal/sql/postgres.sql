@@ -172,7 +172,10 @@ WITH due AS MATERIALIZED (
 SELECT array_agg(id::text), (SELECT pg_notify('minizaps', 'ready') FROM woken LIMIT 1) FROM woken;
 
 -- name: next_due
-SELECT min(due_at) FROM runs WHERE status = 'waiting' AND due_at IS NOT NULL;
+SELECT min(due_at) FROM runs WHERE status = 'waiting' AND due_at IS NOT NULL AND gate IS NULL;
+
+-- name: next_gate_due
+SELECT min(due_at) FROM runs WHERE status = 'waiting' AND due_at IS NOT NULL AND gate IS NOT NULL;
 
 -- name: left_behind
 -- Runs of others than this worker, who are dead: each holder is looked up once.

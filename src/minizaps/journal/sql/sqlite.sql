@@ -64,7 +64,10 @@ WHERE id IN (SELECT id FROM runs WHERE status = 'waiting' AND due_at <= ?1 AND g
 RETURNING id;
 
 -- name: next_due
-SELECT min(due_at) FROM runs WHERE status = 'waiting';
+SELECT min(due_at) FROM runs WHERE status = 'waiting' AND gate IS NULL;
+
+-- name: next_gate_due
+SELECT min(due_at) FROM runs WHERE status = 'waiting' AND gate IS NOT NULL;
 
 -- name: left_behind
 SELECT id, epoch FROM runs WHERE status = 'running' AND worker <> ? LIMIT ?;
