@@ -18,6 +18,7 @@ from bench.server import wait_ready
 from bench.table import Row
 from minizaps.clock import SystemClock, to_datetime
 from minizaps.connectors.base import Context
+from minizaps.connectors.dial import Dialler
 from minizaps.connectors.outbound import USER_AGENT, HttpClient
 from minizaps.connectors.webhook import WebhookConfig, WebhookConnector
 
@@ -93,4 +94,4 @@ def _bare() -> aiohttp.ClientSession:
 def _context(http: HttpClient) -> Context:
     key = "0199a0f0-0000-7000-8000-000000000000:call"
     clock = SystemClock()
-    return Context({}, "run", "call", 1, key, http, lambda: to_datetime(clock.now()))
+    return Context({}, "run", "call", 1, key, http, Dialler(), lambda: to_datetime(clock.now()))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from minizaps.connectors.base import Context
 from minizaps.connectors.pages import next_link
 from minizaps.connectors.webhook import WebhookConfig, WebhookConnector
+from minizaps.credentials.types import HttpBearer
 from minizaps.errors import ConnectorError, ResponseRefused
 
 LETTERS = list("abcdefg")
@@ -122,10 +124,9 @@ async def test_another_host_gets_no_credentials(context, serve) -> None:
 
     elsewhere, first = await serve(other), await serve(own)
     output = await send(
-        context,
+        replace(context, credential=HttpBearer(token="t")),
         f"{first}/1",
         {"by": "link", "items": ""},
-        auth={"type": "bearer", "token": "t"},
         headers={"X-Api-Key": "k", "Accept": "application/json"},
     )
     assert output["items"] == [1, 2, 3]
