@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,3 +52,33 @@ async def serve() -> AsyncIterator[Callable[[Any], Awaitable[str]]]:
             return f"http://127.0.0.1:{runner.addresses[0][1]}"
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for `localhost` that only itself vouches for, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    folder.chmod(0o755)  # servers run as other users
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    subject = ["-subj", "/CN=test", "-addext", "subjectAltName=DNS:localhost"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command.split(), *subject, *files], check=True, capture_output=True)
+    return certificate, key
+
+
+@pytest.fixture
+def server_tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    """With it, a server shows the certificate."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate)
+    return context
+
+
+@pytest.fixture
+async def trusting(context: Context, certificate: tuple[Path, Path]) -> AsyncIterator[Context]:
+    """A context that trusts the certificate, and no other."""
+    tls = ssl.create_default_context(cafile=str(certificate[0]))
+    dial = Dialler(allow_networks=["127.0.0.0/8"], tls=tls)
+    async with aclosing(dial):
+        yield replace(context, dial=dial)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 import pytest
 
-from minizaps.connectors.dial import Dialler
+from minizaps.connectors.dial import Dialler, network_failed
 from minizaps.errors import AddressRefused, NetworkFailed
 
 
@@ -44,3 +45,14 @@ async def test_what_cannot_be_reached_is_a_retryable_failure() -> None:
     with pytest.raises(NetworkFailed):
         await dial.addresses("no-such-host.invalid", 80)
     await dial.aclose()
+
+
+async def test_a_certificate_that_is_not_trusted_is_refused_for_good() -> None:
+    said = ssl.SSLCertVerificationError("certificate verify failed")
+    said.verify_message = "self-signed certificate"
+    wrapped = RuntimeError("no connection")
+    wrapped.__cause__ = said
+    failed = network_failed("db:5432", wrapped)
+    assert str(failed) == "db:5432: its certificate is not trusted: self-signed certificate"
+    assert not failed.retryable
+    assert network_failed("db:5432", TimeoutError()).retryable

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Iterable
+from functools import cached_property
 
 from aiohttp.abc import AbstractResolver
 
@@ -20,6 +22,7 @@ class Dialler:
     Args:
         allow_networks: private networks that may be reached, such as `10.0.0.0/8`.
         resolver: what looks names up. Its answers are checked like any other.
+        tls: certificates to trust in place of the system's.
     """
 
     def __init__(
@@ -27,13 +30,20 @@ class Dialler:
         *,
         allow_networks: Iterable[str | Network] = (),
         resolver: AbstractResolver | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         rules = AddressRules(allow_networks)
         self._resolver = CheckedResolver(rules, resolver or SystemResolver())
+        self._tls = tls
 
     async def aclose(self) -> None:
         """Stop looking names up."""
         await self._resolver.close()
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """Checks certificates; made once, since reading the system's takes 16 ms."""
+        return self._tls or ssl.create_default_context()
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """The addresses of a host that may be reached; one of them is what to connect to.
@@ -69,6 +79,26 @@ class Dialler:
         except TimeoutError:
             problem = f"no connection within {timeout:g} s"
         raise NetworkFailed(f"{where}: {problem}", retryable=True)
+
+
+def network_failed(where: str, error: BaseException) -> NetworkFailed:
+    """The error for a connection that failed or broke.
+
+    A certificate that is not trusted will not be at the next attempt either.
+
+    Args:
+        error: what a library raised; its cause may be what the system said.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            problem = cause.verify_message
+            return NetworkFailed(f"{where}: its certificate is not trusted: {problem}")
+        if isinstance(cause, OSError) and cause.errno:
+            return NetworkFailed(f"{where}: {reason_of(cause)}", retryable=True)
+        cause = cause.__cause__ or cause.__context__
+    reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+    return NetworkFailed(f"{where}: {reason or type(error).__name__}", retryable=True)
 
 
 async def _connect(address: str, port: int) -> socket.socket:

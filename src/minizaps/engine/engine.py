@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from minizaps.connectors.base import BaseConnector, ConnectorConfig
 from minizaps.connectors.csv import CsvConfig, CsvConnector
 from minizaps.connectors.delay import DelayConfig, DelayConnector
+from minizaps.connectors.email import EmailConfig, EmailConnector
 from minizaps.connectors.filter import FilterConfig, FilterConnector
 from minizaps.connectors.html import HtmlConfig, HtmlConnector
 from minizaps.connectors.log import LogConfig, LogConnector
@@ -45,6 +46,7 @@ class StepType(StrEnum):
 
     CSV = "csv"
     DELAY = "delay"
+    EMAIL = "email"
     FILTER = "filter"
     HTML = "html"
     LOG = "log"
@@ -63,6 +65,7 @@ class WorkflowEngine:
     CONNECTOR_MAP: ClassVar[dict[str, tuple[type[BaseConnector[Any]], type[ConnectorConfig]]]] = {
         StepType.CSV: (CsvConnector, CsvConfig),
         StepType.DELAY: (DelayConnector, DelayConfig),
+        StepType.EMAIL: (EmailConnector, EmailConfig),
         StepType.FILTER: (FilterConnector, FilterConfig),
         StepType.HTML: (HtmlConnector, HtmlConfig),
         StepType.LOG: (LogConnector, LogConfig),
