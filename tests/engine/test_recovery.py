@@ -20,7 +20,7 @@ from minizaps.journal.sqlite.membership import FileLock
 from minizaps.journal.status import Kind, Status
 from minizaps.settings import Settings
 from minizaps.worker.rescuer import Rescuer
-from tests.engine.conftest import Driver, Probe
+from tests.engine.conftest import Driver, Probe, ProbeConfig
 
 ALONE = FileLock(Path("unused"))
 STEPS = [
@@ -77,6 +77,28 @@ async def test_a_run_goes_on_where_its_worker_died(
         assert (await driver.run(run_id)).status is Status.SUCCEEDED
         assert [call.path for call in Probe.calls] == attempts
         assert Probe.calls[0].idempotency_key == f"{run_id}:{attempts[0]}"
+
+
+class Reader(Probe):
+    """As the probe, but it may be repeated only where its config says so."""
+
+    idempotent = False
+
+    def __init__(self, config: ProbeConfig) -> None:
+        super().__init__(config)
+        self.idempotent = config.retryable
+
+
+@pytest.mark.parametrize("repeat", ["{{ trigger.type == 'manual' }}", False])
+async def test_whether_an_attempt_may_be_repeated_can_depend_on_the_config(
+    settings: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, repeat: Any
+) -> None:
+    monkeypatch.setitem(WorkflowEngine.CONNECTOR_MAP, "reader", (Reader, ProbeConfig))
+    monkeypatch.setitem(STEPS[0], "config", {"retryable": repeat})
+    await leave_behind(settings, clock, Kind.BEGIN, kind="reader")
+    async with open_app(settings, clock=clock) as app:
+        await Driver(app, clock).settle()
+    assert [call.path for call in Probe.calls] == (["first", "second"] if repeat else [])
 
 
 async def test_an_interrupted_attempt_that_may_not_be_repeated_waits_for_a_person(

@@ -92,7 +92,8 @@ class BaseConnector(ABC, Generic[C]):
     """Does what a step's `type` names.
 
     Class facts, all optional:
-        idempotent: an attempt that was cut off may be run again.
+        idempotent: an attempt that was cut off may be run again. Where that depends on the config,
+            `__init__` sets it.
         pure: it only computes: no effect outside the run, nothing to wait for. The engine waits
             neither for the disk nor, unless the step sets a timeout, with a timer around it.
         timeout: seconds that one attempt may take, unless the step says otherwise.
@@ -102,7 +103,7 @@ class BaseConnector(ABC, Generic[C]):
         credential_required: whether a step has to name one.
     """
 
-    idempotent: ClassVar[bool] = False
+    idempotent: bool = False
     pure: ClassVar[bool] = False
     timeout: ClassVar[float] = 300.0
     retry: ClassVar[RetryPolicy] = RetryPolicy(max_attempts=1)

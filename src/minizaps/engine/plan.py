@@ -58,6 +58,13 @@ class Task:
             raw = config.model_dump(mode="json", by_alias=True, exclude_unset=True)
         return self.connector(config), raw
 
+    def may_repeat(self, scope: Mapping[str, Any]) -> bool:
+        """Whether an attempt that was cut off may be run again."""
+        try:
+            return self.resolve(scope)[0].idempotent
+        except ConnectorError:
+            return self.connector.idempotent
+
 
 @dataclass(frozen=True, slots=True)
 class Foreach:

@@ -233,7 +233,7 @@ def _recover(state: StepState) -> Action:
     if state.interruptions >= MOST_INTERRUPTIONS:
         message = f"the step took its worker down {state.interruptions} times"
         return FailRun(state.lane, {"type": "poison", "message": message, "step": path})
-    if isinstance(step.work, Task) and not step.work.connector.idempotent:
+    if isinstance(step.work, Task) and not step.work.may_repeat(state.lane.scope):
         message = (
             "the worker stopped during the attempt, so whether its effect happened is not known, "
             f"and a {step.step_type} step may not simply be run again: look, then replay or discard"
