@@ -6,7 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import Field
 
+from minizaps import ConnectorConfig
+from minizaps.definition.check import check_definition
+from minizaps.errors import DefinitionInvalid
 from tests.definition.support import check, flow, problems, step
 
 SMALLEST = {"name": "hello", "steps": [{"type": "delay", "config": {"seconds": 1}}]}
@@ -285,3 +289,20 @@ def test_problems_come_in_the_order_of_the_text_and_each_once() -> None:
     )
     assert found[-1] == "/steps/11/type" or found[0] == "/steps/0/type"
     assert len(found) == 13
+
+
+class Fixed(ConnectorConfig):
+    """A text that takes no expression, and one that does."""
+
+    query: str = Field(alias="q", json_schema_extra={"template": False})
+    other: str = ""
+
+
+@pytest.mark.parametrize("q", ["{{ trigger.body }}", "x {{ 1 }}", "{{ broken"])
+def test_a_field_can_be_closed_to_expressions(q: str) -> None:
+    def made(config: dict[str, str]) -> dict[str, Any]:
+        return check_definition(flow({"type": "fixed", "config": config}), {"fixed": Fixed})
+
+    assert made({"q": "x { }", "other": "{{ trigger.body }}"})
+    with pytest.raises(DefinitionInvalid, match="/steps/0/config/q: is fixed: no expression"):
+        made({"q": q})

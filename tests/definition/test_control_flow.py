@@ -166,7 +166,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "a call by a computed name": (
         flow(call(workflow="{{ trigger.body }}")),
         "/steps/0/config/workflow",
-        "fixed name",
+        "no expression",
     ),
     "a callback outside": (
         flow(wait(), reads("callback.url")),

@@ -20,19 +20,13 @@ from minizaps.definition.ids import with_ids
 from minizaps.definition.input_schema import schema_problems
 from minizaps.definition.problems import suggest, validation_problems
 from minizaps.definition.reach import Reach, before_start
-from minizaps.definition.steps import BLOCKS, Takes
+from minizaps.definition.steps import BLOCKS, Takes, fixed_fields
 from minizaps.definition.strict_json import check_json
 from minizaps.definition.tree import JsonObject, walk
 from minizaps.definition.workflow import LARGEST_DEFINITION, MOST_STEPS, Definition
 from minizaps.errors import DefinitionInvalid, ExpressionSyntaxError, JsonInvalid, Problem
 
 ConfigModels = Mapping[str, type[BaseModel]]
-
-
-_FIXED = (
-    ("workflow", "workflow", "a workflow is called by a fixed name"),
-    ("wait", "secret", "a credential has a fixed name: no expression"),
-)
 
 
 def check_definition(
@@ -182,9 +176,10 @@ class _Checker:
             hint = suggest(kind, self.config_models) or f": known are {known}"
             self._say(f"{here}/type", f"unknown step type {kind!r}{hint}")
             return
-        for block, name, detail in _FIXED:
-            if kind == block and f"/config/{name}" in templated:
-                self._say(f"{here}/config/{name}", detail)
+        for name in fixed_fields(model):
+            # In JSON, only text has two braces like this.
+            if isinstance(config, dict) and b"{{" in orjson.dumps(config.get(name)):
+                self._say(f"{here}/config/{name}", "is fixed: no expression")
         try:
             model.model_validate(config)
         except ValidationError as error:

@@ -53,8 +53,6 @@ def definition_schema(
         properties = defs[_BLOCK_DEFS[kind]]["properties"]
         if "config" in properties:
             properties["config"] = {"$ref": f"#/$defs/{model.__name__}"}
-    # A fixed name, since what may call what is checked when the workflow is saved.
-    defs["CallConfig"]["properties"]["workflow"]["not"] = _TEMPLATE
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
@@ -69,12 +67,17 @@ def _define(defs: JsonObject, model: type[BaseModel]) -> JsonObject:
 
 
 def _allow_templates(schema: JsonObject) -> JsonObject:
-    """The same object schema, whose fields may each be given by an expression."""
+    """The same object schema, whose fields may each be given by an expression, but for some."""
     properties = {
-        name: field if _takes_text(field) else _or(field)
-        for name, field in schema.get("properties", {}).items()
+        name: _allow_template(field) for name, field in schema.get("properties", {}).items()
     }
     return {**schema, "properties": properties} if properties else schema
+
+
+def _allow_template(field: JsonObject) -> JsonObject:
+    if field.get("template") is False:
+        return {**field, "not": _TEMPLATE}
+    return field if _takes_text(field) else _or(field)
 
 
 def _takes_text(field: JsonObject) -> bool:

@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic import WithJsonSchema as Schema
+from pydantic.config import JsonDict
 
 from minizaps.definition.durations import Duration, Timeout
 
@@ -233,11 +234,28 @@ class SwitchConfig(Model):
     """A switch has no fields."""
 
 
+# Marks a field of a config that takes no expression.
+FIXED: JsonDict = {"template": False}
+
+
+def fixed_fields(model: type[BaseModel]) -> list[str]:
+    """The fields of a config that are marked with `FIXED`, as they are written."""
+    return [
+        field.alias or name
+        for name, field in model.model_fields.items()
+        if isinstance(field.json_schema_extra, dict)
+        and field.json_schema_extra.get("template") is False
+    ]
+
+
 class CallConfig(Model):
     """Which workflow, with what, and whether to wait for it."""
 
     workflow: str = Field(
-        min_length=1, max_length=200, description="The workflow's name; no expression."
+        min_length=1,
+        max_length=200,
+        description="The workflow's name; no expression.",
+        json_schema_extra=FIXED,
     )
     input: Any = Field(default=None, description="Its input, there `trigger.body`.")
     wait: bool = Field(
@@ -266,6 +284,7 @@ class WaitConfig(Model):
         default=None,
         description="The credential, of the type `hmac`, whose secret signs the call (Standard "
         "Webhooks).",
+        json_schema_extra=FIXED,
     )
 
     @model_validator(mode="after")
