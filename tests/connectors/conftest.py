@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from aiohttp import web
 from minizaps.connectors.base import Context
 from minizaps.connectors.dial import Dialler
 from minizaps.connectors.outbound import HttpClient
+from tests.servers.places import new_folder
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
 
@@ -55,16 +57,17 @@ async def serve() -> AsyncIterator[Callable[[Any], Awaitable[str]]]:
 
 
 @pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def certificate() -> Iterator[tuple[Path, Path]]:
     """A certificate for `localhost` that only itself vouches for, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
+    folder = new_folder("tls")
     folder.chmod(0o755)  # servers run as other users
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
     subject = ["-subj", "/CN=test", "-addext", "subjectAltName=DNS:localhost"]
     files = ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run([*command.split(), *subject, *files], check=True, capture_output=True)
-    return certificate, key
+    yield certificate, key
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

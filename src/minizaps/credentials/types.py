@@ -227,8 +227,9 @@ class Database(Credential):
 
     type: ClassVar[str] = "database"
     url: Line = Field(
-        description="`postgresql://USER:PASSWORD@HOST/DATABASE`, or `sqlite:///PATH` of a file in "
-        "a folder that `MINIZAPS_CREDENTIAL_FOLDERS` lists."
+        description="`postgresql://USER:PASSWORD@HOST/DATABASE`, with `?sslmode=disable` at its "
+        "end where the server has no TLS; or `sqlite:///PATH` of a file in a folder that "
+        "`MINIZAPS_CREDENTIAL_FOLDERS` lists."
     )
 
     def files(self) -> list[Path]:

@@ -19,6 +19,7 @@ from minizaps.connectors.html import HtmlConfig, HtmlConnector
 from minizaps.connectors.log import LogConfig, LogConnector
 from minizaps.connectors.rss import RssConfig, RssConnector
 from minizaps.connectors.set import SetConfig, SetConnector
+from minizaps.connectors.sql import SqlConfig, SqlConnector
 from minizaps.connectors.webhook import WebhookConfig, WebhookConnector
 from minizaps.connectors.xml import XmlConfig, XmlConnector
 from minizaps.definition.check import check_definition
@@ -52,6 +53,7 @@ class StepType(StrEnum):
     LOG = "log"
     RSS = "rss"
     SET = "set"
+    SQL = "sql"
     WEBHOOK = "webhook"
     XML = "xml"
 
@@ -71,6 +73,7 @@ class WorkflowEngine:
         StepType.LOG: (LogConnector, LogConfig),
         StepType.RSS: (RssConnector, RssConfig),
         StepType.SET: (SetConnector, SetConfig),
+        StepType.SQL: (SqlConnector, SqlConfig),
         StepType.WEBHOOK: (WebhookConnector, WebhookConfig),
         StepType.XML: (XmlConnector, XmlConfig),
     }
