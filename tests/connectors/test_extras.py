@@ -8,22 +8,20 @@ import pytest
 
 from minizaps import BaseConnector
 from minizaps.connectors.base import Context
+from minizaps.connectors.redis import RedisConnector
 from minizaps.connectors.sql import SqlConnector
 from minizaps.credentials.credential import Credential
-from minizaps.credentials.types import Database
+from minizaps.credentials.types import Database, Redis
 from minizaps.errors import ConnectorError
+
+POSTGRES = Database(url="postgresql://a:b@127.0.0.1/c")
 
 
 @pytest.mark.parametrize(
     ("connector", "module", "credential", "library", "extra"),
     [
-        (
-            SqlConnector,
-            "sql_postgres",
-            Database(url="postgresql://a:b@127.0.0.1/c"),
-            "asyncpg",
-            "postgres",
-        )
+        (SqlConnector, "sql_postgres", POSTGRES, "asyncpg", "postgres"),
+        (RedisConnector, "redis_client", Redis(url="redis://127.0.0.1"), "redis", "redis"),
     ],
 )
 async def test_a_library_that_is_missing_is_named_with_its_extra(
@@ -46,4 +44,4 @@ async def test_a_library_that_is_missing_is_named_with_its_extra(
 
 def test_no_extra_is_needed_to_import_the_package() -> None:
     without = "import sys; sys.modules.update(asyncpg=None, redis=None, aio_pika=None)"
-    subprocess.run([sys.executable, "-c", f"{without}; import minizaps.cli.main"], check=True)
+    subprocess.run([sys.executable, "-c", f"{without}; import minizaps"], check=True)

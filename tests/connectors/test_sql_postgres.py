@@ -3,8 +3,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.postgres_binaries import find_binaries
 
 from .test_sql import failure, opened, run
+from .wire import cut_at
 
 
 @pytest.fixture
@@ -133,31 +132,6 @@ async def test_only_addresses_that_are_allowed_are_reached(context: Context) -> 
     assert (failed.type, failed.retryable) == ("network", True)
     failed = await failure(opened(context, "postgresql://a:b@169.254.169.254/c"), "SELECT 1")
     assert (failed.type, failed.retryable) == ("address_refused", False)
-
-
-@asynccontextmanager
-async def cut_at(word: bytes, port: int) -> AsyncIterator[int]:
-    """A way to a server that breaks when the client says a word."""
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            if word in data:
-                break
-            writer.write(data)
-        writer.close()
-
-    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", port)
-        tasks.add(asyncio.create_task(pass_on(reader, back)))
-        tasks.add(asyncio.create_task(pass_on(there, writer)))
-
-    server = await asyncio.start_server(meet, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_what_breaks_at_the_commit_is_not_known(

@@ -5,26 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
 
 from aiohttp.abc import AbstractResolver
 
 from minizaps.connectors.addresses import AddressRules, Network
+from minizaps.connectors.kept import Kept
 from minizaps.connectors.outbound import reason_of
 from minizaps.connectors.resolver import CheckedResolver, SystemResolver
 from minizaps.errors import NetworkFailed
-
-
-class Kept(Protocol):
-    """What is kept between attempts, such as a pool of connections."""
-
-    async def aclose(self) -> None:
-        """Close it."""
-
-
-K = TypeVar("K", bound=Kept)
 
 
 class Dialler:
@@ -34,6 +24,9 @@ class Dialler:
         allow_networks: private networks that may be reached, such as `10.0.0.0/8`.
         resolver: what looks names up. Its answers are checked like any other.
         tls: certificates to trust in place of the system's.
+
+    Attributes:
+        kept: the connections that are kept between attempts.
     """
 
     def __init__(
@@ -46,25 +39,17 @@ class Dialler:
         rules = AddressRules(allow_networks)
         self._resolver = CheckedResolver(rules, resolver or SystemResolver())
         self._tls = tls
-        self._kept: dict[Hashable, Any] = {}
+        self.kept = Kept()
 
     async def aclose(self) -> None:
         """Stop looking names up, and close what is kept."""
-        for kept in self._kept.values():
-            await kept.aclose()
+        await self.kept.aclose()
         await self._resolver.close()
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
         """Checks certificates; made once, since reading the system's takes 16 ms."""
         return self._tls or ssl.create_default_context()
-
-    def keep(self, key: Hashable, make: Callable[[], K]) -> K:
-        """What is kept under the key; made at the first call, and closed with the dialler."""
-        if key not in self._kept:
-            self._kept[key] = make()
-        kept: K = self._kept[key]
-        return kept
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """The addresses of a host that may be reached; one of them is what to connect to.

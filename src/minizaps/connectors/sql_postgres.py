@@ -6,13 +6,15 @@ import asyncio
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Self
+from typing import Any
 
 import asyncpg
 import orjson
 from yarl import URL
 
 from minizaps.connectors.dial import Dialler, network_failed
+from minizaps.connectors.kept import IDLE
+from minizaps.connectors.named_tls import NamedTLS
 from minizaps.connectors.sql_names import numbered
 from minizaps.connectors.sql_parameters import converted
 from minizaps.connectors.sql_query import Query, Result, check_names, check_size, plain, refused
@@ -24,7 +26,6 @@ from minizaps.errors import (
 )
 
 MOST_CONNECTIONS = 5  # of a process to one database, for each credential
-IDLE = 30.0  # seconds after which a connection that nobody uses is closed
 GRACE = 10.0  # seconds beyond the query's own time, for a server that does not answer
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 # Failures that pass: serialization and deadlock, resources, locks, shutdown.
@@ -35,28 +36,13 @@ _BROKEN = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError)
 async def run(url: str, query: Query, dial: Dialler) -> Result:
     """Run a query.
 
-    A connection is kept for the next one: to open it takes 19 ms, a query on it 0.4 ms.
+    Connections are kept for the next ones: to open one takes 19 ms, a query on it 0.4 ms.
 
     Raises:
         ConnectorError: it failed; or, with the type `outcome_unknown`, that is not known.
     """
-    return await dial.keep((__name__, url), lambda: _Database(url, dial)).run(query)
-
-
-class _NamedTLS(ssl.SSLContext):
-    """Checks the certificate against the host's name, while its checked address is dialled."""
-
-    trust: ssl.SSLContext
-    name: str
-
-    @classmethod
-    def of(cls, trust: ssl.SSLContext, name: str) -> Self:
-        context = cls(ssl.PROTOCOL_TLS_CLIENT)
-        context.trust, context.name = trust, name
-        return context
-
-    def wrap_bio(self, incoming: Any, outgoing: Any, *_: Any, **__: Any) -> ssl.SSLObject:
-        return self.trust.wrap_bio(incoming, outgoing, server_hostname=self.name)
+    async with dial.kept.use((__name__, url), lambda: _Database(url, dial)) as database:
+        return await database.run(query)
 
 
 class _Database:
@@ -139,7 +125,7 @@ class _Database:
                 unchecked.verify_mode = ssl.CERT_NONE
                 return unchecked
             case "verify-full":
-                return _NamedTLS.of(self._dial.tls, self._host)
+                return NamedTLS.of(self._dial.tls, self._host)
         raise CredentialUnusable(
             f"sslmode={mode} is none of verify-full, require (without a check) and disable"
         )

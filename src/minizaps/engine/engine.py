@@ -17,6 +17,7 @@ from minizaps.connectors.email import EmailConfig, EmailConnector
 from minizaps.connectors.filter import FilterConfig, FilterConnector
 from minizaps.connectors.html import HtmlConfig, HtmlConnector
 from minizaps.connectors.log import LogConfig, LogConnector
+from minizaps.connectors.redis import RedisConfig, RedisConnector
 from minizaps.connectors.rss import RssConfig, RssConnector
 from minizaps.connectors.set import SetConfig, SetConnector
 from minizaps.connectors.sql import SqlConfig, SqlConnector
@@ -51,6 +52,7 @@ class StepType(StrEnum):
     FILTER = "filter"
     HTML = "html"
     LOG = "log"
+    REDIS = "redis"
     RSS = "rss"
     SET = "set"
     SQL = "sql"
@@ -71,6 +73,7 @@ class WorkflowEngine:
         StepType.FILTER: (FilterConnector, FilterConfig),
         StepType.HTML: (HtmlConnector, HtmlConfig),
         StepType.LOG: (LogConnector, LogConfig),
+        StepType.REDIS: (RedisConnector, RedisConfig),
         StepType.RSS: (RssConnector, RssConfig),
         StepType.SET: (SetConnector, SetConfig),
         StepType.SQL: (SqlConnector, SqlConfig),
