@@ -8,10 +8,11 @@ import pytest
 
 from minizaps import BaseConnector
 from minizaps.connectors.base import Context
+from minizaps.connectors.queue_publish import QueuePublishConnector
 from minizaps.connectors.redis import RedisConnector
 from minizaps.connectors.sql import SqlConnector
 from minizaps.credentials.credential import Credential
-from minizaps.credentials.types import Database, Redis
+from minizaps.credentials.types import Amqp, Database, Redis
 from minizaps.errors import ConnectorError
 
 POSTGRES = Database(url="postgresql://a:b@127.0.0.1/c")
@@ -22,6 +23,8 @@ POSTGRES = Database(url="postgresql://a:b@127.0.0.1/c")
     [
         (SqlConnector, "sql_postgres", POSTGRES, "asyncpg", "postgres"),
         (RedisConnector, "redis_client", Redis(url="redis://127.0.0.1"), "redis", "redis"),
+        (QueuePublishConnector, "redis_client", Redis(url="redis://127.0.0.1"), "redis", "redis"),
+        (QueuePublishConnector, "amqp_client", Amqp(url="amqp://a"), "aio_pika", "rabbitmq"),
     ],
 )
 async def test_a_library_that_is_missing_is_named_with_its_extra(

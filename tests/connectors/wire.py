@@ -13,11 +13,11 @@ async def cut_at(word: bytes, port: int) -> AsyncIterator[int]:
     tasks: set[asyncio.Task[None]] = set()
 
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            if word in data:
-                break
-            writer.write(data)
-        writer.close()
+        try:
+            while word not in (data := await reader.read(65536)) and data:
+                writer.write(data)
+        finally:
+            writer.close()
 
     async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", port)

@@ -17,6 +17,7 @@ from minizaps.connectors.email import EmailConfig, EmailConnector
 from minizaps.connectors.filter import FilterConfig, FilterConnector
 from minizaps.connectors.html import HtmlConfig, HtmlConnector
 from minizaps.connectors.log import LogConfig, LogConnector
+from minizaps.connectors.queue_publish import QueuePublishConfig, QueuePublishConnector
 from minizaps.connectors.redis import RedisConfig, RedisConnector
 from minizaps.connectors.rss import RssConfig, RssConnector
 from minizaps.connectors.set import SetConfig, SetConnector
@@ -52,6 +53,7 @@ class StepType(StrEnum):
     FILTER = "filter"
     HTML = "html"
     LOG = "log"
+    QUEUE_PUBLISH = "queue_publish"
     REDIS = "redis"
     RSS = "rss"
     SET = "set"
@@ -73,6 +75,7 @@ class WorkflowEngine:
         StepType.FILTER: (FilterConnector, FilterConfig),
         StepType.HTML: (HtmlConnector, HtmlConfig),
         StepType.LOG: (LogConnector, LogConfig),
+        StepType.QUEUE_PUBLISH: (QueuePublishConnector, QueuePublishConfig),
         StepType.REDIS: (RedisConnector, RedisConfig),
         StepType.RSS: (RssConnector, RssConfig),
         StepType.SET: (SetConnector, SetConfig),
