@@ -28,7 +28,7 @@ run: install  ## start the API and a worker on http://127.0.0.1:8470
 test: install  ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
-services: install  ## the servers that tests start: Redis, RabbitMQ, Postgres, from Debian
+services: install  ## the servers that tests start: Redis, RabbitMQ, Dovecot, Postgres
 	@tests/servers/install
 
 check: install  ## format, lint, types, layers, documents

@@ -18,6 +18,8 @@ from aiohttp import web
 from minizaps.connectors.base import Context
 from minizaps.connectors.dial import Dialler
 from minizaps.connectors.outbound import HttpClient
+from tests.servers.dovecot import DovecotServer, find_dovecot
+from tests.servers.missing import missing
 from tests.servers.places import new_folder
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
@@ -68,6 +70,15 @@ def certificate() -> Iterator[tuple[Path, Path]]:
     subprocess.run([*command.split(), *subject, *files], check=True, capture_output=True)
     yield certificate, key
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def dovecot_server(certificate: tuple[Path, Path]) -> Iterator[DovecotServer]:
+    """An IMAP server for the tests of this process. A test that stops it starts it again."""
+    if find_dovecot() is None:
+        missing("Dovecot")
+    with DovecotServer(*certificate) as server:
+        yield server
 
 
 @pytest.fixture

@@ -110,9 +110,14 @@ def _nesting(value: Any) -> int:
 def read_text(body: bytes, content_type: str) -> str:
     """The body in the charset that its type names, else in UTF-8; what is no text is replaced."""
     match = re.search(r"charset\s*=\s*[\"']?([\w-]+)", content_type, re.IGNORECASE)
-    charset = match[1].lower() if match else "utf-8"
+    return decode(body, match[1] if match else "utf-8")
+
+
+def decode(body: bytes, charset: str) -> str:
+    """Text in a charset; in UTF-8 where it is not a known one."""
+    name = charset.lower()
     # Python has codecs that are no charsets, and some of them are dangerous.
-    return body.decode(charset if _CHARSET.fullmatch(charset) else "utf-8", "replace")
+    return body.decode(name if _CHARSET.fullmatch(name) else "utf-8", "replace")
 
 
 def status_error(

@@ -16,6 +16,7 @@ from minizaps.connectors.delay import DelayConfig, DelayConnector
 from minizaps.connectors.email import EmailConfig, EmailConnector
 from minizaps.connectors.filter import FilterConfig, FilterConnector
 from minizaps.connectors.html import HtmlConfig, HtmlConnector
+from minizaps.connectors.imap import ImapConfig, ImapConnector
 from minizaps.connectors.log import LogConfig, LogConnector
 from minizaps.connectors.queue_publish import QueuePublishConfig, QueuePublishConnector
 from minizaps.connectors.redis import RedisConfig, RedisConnector
@@ -52,6 +53,7 @@ class StepType(StrEnum):
     EMAIL = "email"
     FILTER = "filter"
     HTML = "html"
+    IMAP = "imap"
     LOG = "log"
     QUEUE_PUBLISH = "queue_publish"
     REDIS = "redis"
@@ -74,6 +76,7 @@ class WorkflowEngine:
         StepType.EMAIL: (EmailConnector, EmailConfig),
         StepType.FILTER: (FilterConnector, FilterConfig),
         StepType.HTML: (HtmlConnector, HtmlConfig),
+        StepType.IMAP: (ImapConnector, ImapConfig),
         StepType.LOG: (LogConnector, LogConfig),
         StepType.QUEUE_PUBLISH: (QueuePublishConnector, QueuePublishConfig),
         StepType.REDIS: (RedisConnector, RedisConfig),
