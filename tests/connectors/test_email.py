@@ -15,6 +15,7 @@ from minizaps.credentials.types import Smtp
 from minizaps.errors import AddressRefused, ConnectorError, CredentialRefused, NetworkFailed
 
 from .mail_server import Box, mail_server
+from .wire import cut_at
 
 
 @pytest.fixture
@@ -175,6 +176,13 @@ async def test_a_cut_after_the_mail_was_sent_is_not_retried(context, box: Box) -
     box.cut_at_data = True
     failed = await refusal(context, box)
     assert (failed.type, failed.retryable) == ("outcome_unknown", False)
+
+
+@pytest.mark.parametrize("word", [b"MAIL", b"RCPT"])
+async def test_a_cut_before_the_mail_is_sent_is_retried(context, box: Box, word: bytes) -> None:
+    async with cut_at(word, box.port) as port:
+        failed = await refusal(opened(context, port), box)
+    assert (failed.type, failed.retryable) == ("network", True)
 
 
 async def test_a_server_that_is_not_there_is_retried(context, box: Box) -> None:

@@ -135,6 +135,19 @@ async def test_mails_are_found_by_their_fields(mailbox: Context, put: Put) -> No
     assert (await run(mailbox, since_uid=0, limit=2))["last_uid"] == 2
 
 
+async def test_mails_that_are_too_much_together_are_fewer(mailbox: Context, put: Put) -> None:
+    for _ in range(8):
+        put(b"Subject: x\r\n\r\n" + b"line of a long mail\r\n" * 8_000)
+    found, since = [], 0
+    while messages := (output := await run(mailbox, since_uid=since))["messages"]:
+        assert len(messages) < 8
+        found += [message["uid"] for message in messages]
+        since = output["last_uid"]
+    assert found == list(range(1, 9))
+    newest = (await run(mailbox))["messages"]
+    assert newest[-1]["uid"] == 8
+
+
 async def test_mails_are_marked_and_moved(mailbox: Context, put: Put) -> None:
     for subject in ("a", "b"):
         put(mail(subject))

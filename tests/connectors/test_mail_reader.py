@@ -72,6 +72,19 @@ def test_what_is_too_long_is_cut_and_told() -> None:
     assert mail["truncated"]
 
 
+def test_no_mail_is_more_than_a_step_may_put_out() -> None:
+    quotes, longest = b'"' * 2_000_000, b"x" * 5_000
+    headers = b"".join(b"X-%d: %s\r\n" % (n, quotes[:5000]) for n in range(500))
+    part = b"--b\r\nContent-Type: %s\r\n%s\r\n\r\n%s\r\n"
+    named = b'Content-Disposition: attachment; filename="%s"' % longest
+    parts = [part % (b"text/plain", b"X: 1", quotes), part % (b"text/html", b"X: 1", quotes)]
+    parts += [part % (b"x/" + longest, named, b"y" * 60_000)] * 500
+    start = headers + b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    mail = read_mail(start + b"".join(parts), 65_536)
+    assert len(orjson.dumps(mail)) < 2**20
+    assert mail["truncated"]
+
+
 def test_mails_with_random_damage_are_read() -> None:
     chance = random.Random(7)
     for _ in range(300):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -20,7 +21,7 @@ from tests.servers.rabbitmq import RabbitMQServer
 from tests.servers.redis import RedisServer
 
 from .conftest import NOW
-from .wire import cut_at
+from .wire import cut_at, with_tls
 
 
 async def publish(context: Context, **config: Any) -> dict[str, Any]:
@@ -130,6 +131,27 @@ async def test_only_addresses_that_are_allowed_are_reached(context: Context) -> 
     odd = replace(context, credential=Amqp(url="amqps://a:b@c/?no_verify_ssl=1"))
     with pytest.raises(CredentialUnusable):
         await publish(odd, queue="q")
+
+
+async def test_tls_is_checked_against_the_name(
+    context: Context,
+    trusting: Context,
+    server_tls: ssl.SSLContext,
+    rabbitmq_server: RabbitMQServer,
+    channel: AbstractChannel,
+) -> None:
+    await channel.declare_queue("orders")
+    async with with_tls(rabbitmq_server.port, server_tls) as port:
+        url = f"amqps://guest:guest@localhost:{port}/"
+        await publish(replace(trusting, credential=Amqp(url=url)), queue="orders")
+        other = Amqp(url=url.replace("localhost", "127.0.0.1"))
+        for shown in (
+            replace(context, credential=Amqp(url=url)),
+            replace(trusting, credential=other),
+        ):
+            failed = await failure(shown, queue="orders")
+            assert "not trusted" in str(failed)
+            assert (failed.type, failed.retryable) == ("network", False)
 
 
 async def test_a_stream_gets_an_entry_and_stays_short(

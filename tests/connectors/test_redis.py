@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from minizaps.credentials.types import Redis
 from minizaps.errors import ConnectorError, CredentialRefused, CredentialUnusable
 from tests.servers.redis import RedisServer
 
-from .wire import cut_at
+from .wire import cut_at, with_tls
 
 
 def opened(context: Context, url: str) -> Context:
@@ -152,3 +153,16 @@ async def test_only_addresses_that_are_allowed_are_reached(context: Context) -> 
     assert (failed.type, failed.retryable) == ("address_refused", False)
     failed = await failure(opened(context, "redis://127.0.0.1:1/0"), "PING")
     assert (failed.type, failed.retryable) == ("network", True)
+
+
+async def test_tls_is_checked_against_the_name(
+    context: Context, trusting: Context, server_tls: ssl.SSLContext, redis_server: RedisServer
+) -> None:
+    async with with_tls(redis_server.port, server_tls) as port:
+        url = f"rediss://localhost:{port}/0"
+        assert await give(opened(trusting, url), "PING") is True
+        other = opened(trusting, url.replace("localhost", "127.0.0.1"))
+        for shown in (opened(context, url), other):
+            failed = await failure(shown, "PING")
+            assert "not trusted" in str(failed)
+            assert (failed.type, failed.retryable) == ("network", False)

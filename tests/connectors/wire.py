@@ -1,15 +1,20 @@
-"""A way to a server that breaks at a word."""
+"""A way to a server that breaks at a word, or speaks TLS."""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 
 @asynccontextmanager
-async def cut_at(word: bytes, port: int) -> AsyncIterator[int]:
-    """A port that leads to another one, until a client says the word."""
+async def cut_at(word: bytes, port: int, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A port that leads to another one, until a client says the word.
+
+    Args:
+        tls: what it shows to clients.
+    """
     tasks: set[asyncio.Task[None]] = set()
 
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -24,9 +29,14 @@ async def cut_at(word: bytes, port: int) -> AsyncIterator[int]:
         tasks.add(asyncio.create_task(pass_on(reader, back)))
         tasks.add(asyncio.create_task(pass_on(there, writer)))
 
-    server = await asyncio.start_server(meet, "127.0.0.1", 0)
+    server = await asyncio.start_server(meet, "127.0.0.1", 0, ssl=tls)
     async with server:
         yield server.sockets[0].getsockname()[1]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def with_tls(port: int, tls: ssl.SSLContext) -> AbstractAsyncContextManager[int]:
+    """A port that leads to another one, and speaks TLS."""
+    return cut_at(b"no such word", port, tls)

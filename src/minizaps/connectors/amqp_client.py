@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -18,6 +19,9 @@ from minizaps.errors import ConnectorError, CredentialRefused, CredentialUnusabl
 PATIENCE = 60.0  # seconds for everything
 FAREWELL = 5.0
 HEARTBEAT = 10  # seconds
+
+# What the library logs of a connection that fails is in the step's error.
+logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
 
 async def publish(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from aiohttp.abc import AbstractResolver
@@ -95,16 +95,22 @@ def network_failed(where: str, error: BaseException) -> NetworkFailed:
     Args:
         error: what a library raised; its cause may be what the system said.
     """
-    cause: BaseException | None = error
-    while cause is not None:
+    causes = list(_causes(error))
+    for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             problem = cause.verify_message
             return NetworkFailed(f"{where}: its certificate is not trusted: {problem}")
+    for cause in causes:
         if isinstance(cause, OSError) and cause.errno:
             return NetworkFailed(f"{where}: {reason_of(cause)}", retryable=True)
-        cause = cause.__cause__ or cause.__context__
     reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
     return NetworkFailed(f"{where}: {reason or type(error).__name__}", retryable=True)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 async def _connect(address: str, port: int) -> socket.socket:

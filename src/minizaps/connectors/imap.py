@@ -43,7 +43,7 @@ class ImapConfig(ConnectorConfig):
         default=65_536,
         ge=0,
         le=10 * 2**20,
-        description="search: the largest attachment whose content is in the output.",
+        description="search: of each mail, how many bytes of attachments are in the output.",
     )
     uids: list[Uid] = Field(default_factory=list, max_length=1000, description="mark: the mails.")
     uid_validity: int | None = Field(
@@ -76,8 +76,9 @@ class ImapConnector(BaseConnector[ImapConfig]):
     The output of `search` is `{"messages", "uid_validity", "last_uid"}`. A message has `uid`,
     `message_id`, `from`, `to`, `subject`, `date` (ISO 8601), `text`, `html`, `headers` (names in
     lower case), and `attachments`, each `{"filename", "content_type", "size", "content_base64"}`.
-    Content that is larger than `max_attachment_bytes` is null, and `truncated` says whether
-    anything was left out. To read a mail does not make it seen.
+    Content beyond `max_attachment_bytes` is null, texts are cut after 150,000 bytes, and
+    `truncated` says whether anything was left out. Where the mails would not fit into a step's
+    output, they are fewer than `limit`. To read a mail does not make it seen.
 
     The output of `mark` is `{"uids"}`. To mark or move twice does no harm.
     """

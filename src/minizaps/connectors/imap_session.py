@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import orjson
 from imapclient import IMAPClient
 from imapclient.exceptions import (
     IMAPClientAbortError,
@@ -25,6 +26,7 @@ from minizaps.credentials.types import Imap
 from minizaps.errors import ConnectorError, CredentialRefused
 
 PATIENCE = 60.0  # seconds for an answer
+ROOM = 900 * 2**10  # bytes of JSON; a step's output has 1 MiB
 LARGEST_MAIL = 25 * 2**20  # bytes; of a larger one, only the headers are read
 
 T = TypeVar("T")
@@ -90,29 +92,43 @@ def fetch_mails(
 ) -> tuple[list[dict[str, Any]], int]:
     """The mails of the selected folder that a search finds, and the last one's UID.
 
-    They are read one by one, and do not become seen.
+    They are read one by one, and do not become seen. Where they would be more than `ROOM` together,
+    they are fewer.
 
     Args:
-        attachment_limit: the largest attachment whose content is wanted, in bytes.
+        attachment_limit: how many bytes of attachments are wanted of each.
     """
     criteria = search.criteria()
     charset = None if all(part.isascii() for part in criteria) else "UTF-8"
     # `n:*` has the last mail also where its UID is below n.
     found = sorted(uid for uid in client.search(criteria, charset) if uid > (search.since_uid or 0))
-    chosen = found[-search.limit :] if search.since_uid is None else found[: search.limit]
-    mails = []
-    for uid in chosen:
-        sizes = client.fetch([uid], ["RFC822.SIZE"])
-        if uid not in sizes:
-            continue  # gone meanwhile
-        whole = sizes[uid][b"RFC822.SIZE"] <= LARGEST_MAIL
-        part = "BODY.PEEK[]" if whole else "BODY.PEEK[HEADER]"
-        parts = client.fetch([uid], [part]).get(uid, {})
-        raw = parts.get(part.replace(".PEEK", "").encode())
-        if raw is not None:
-            mail = read_mail(raw, attachment_limit)
-            mails.append({"uid": uid, **mail, "truncated": mail["truncated"] or not whole})
-    return mails, chosen[-1] if chosen else search.since_uid or 0
+    newest_first = search.since_uid is None
+    mails: list[dict[str, Any]] = []
+    room = ROOM
+    for uid in sorted(found, reverse=newest_first)[: search.limit]:
+        mail = _fetch(client, uid, attachment_limit)
+        if mail is None:
+            continue
+        room -= len(orjson.dumps(mail))
+        if room < 0 and mails:
+            break
+        mails.append(mail)
+    mails.sort(key=lambda mail: int(mail["uid"]))
+    return mails, mails[-1]["uid"] if mails else search.since_uid or 0
+
+
+def _fetch(client: IMAPClient, uid: int, attachment_limit: int) -> dict[str, Any] | None:
+    """A mail; None where it is gone meanwhile."""
+    sizes = client.fetch([uid], ["RFC822.SIZE"])
+    if uid not in sizes:
+        return None
+    whole = sizes[uid][b"RFC822.SIZE"] <= LARGEST_MAIL
+    part = "BODY.PEEK[]" if whole else "BODY.PEEK[HEADER]"
+    raw = client.fetch([uid], [part]).get(uid, {}).get(part.replace(".PEEK", "").encode())
+    if raw is None:
+        return None
+    mail = read_mail(raw, attachment_limit)
+    return {"uid": uid, **mail, "truncated": mail["truncated"] or not whole}
 
 
 class _Client(IMAPClient):  # type: ignore[misc] # the library has no types

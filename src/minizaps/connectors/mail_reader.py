@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from email.message import EmailMessage, Message
@@ -11,17 +12,21 @@ from typing import Any
 
 from minizaps.connectors.responses import decode
 
-MOST_PARTS = 200
-MOST_HEADERS = 200
-LONGEST_HEADER = 4_000  # characters
-LONGEST_TEXT = 200_000  # characters of the text, and of the HTML
+# Together they keep a mail below 1 MiB of JSON, whatever it is: a step's output has no more.
+MOST_PARTS = 100
+LONGEST_NAME = 255  # bytes of a file's name, a header's name, a media type
+LONGEST_HEADER = 4_000  # bytes
+LONGEST_TEXT = 150_000  # bytes of the text, and of the HTML
+ALL_HEADERS = 65_536  # bytes
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def read_mail(raw: bytes, attachment_limit: int) -> dict[str, Any]:
     """A mail, of which what is too much is left out.
 
     Args:
-        attachment_limit: the largest attachment whose content is wanted, in bytes.
+        attachment_limit: how many bytes of attachments are wanted; those beyond have no content.
 
     Returns:
         `{"message_id", "from", "to", "subject", "date", "text", "html", "attachments", "headers",
@@ -43,9 +48,14 @@ def read_mail(raw: bytes, attachment_limit: int) -> dict[str, Any]:
             found = decode(_content(part), part.get_content_charset("utf-8"))
             texts[kind].append(found.replace("\r\n", "\n"))
         else:
-            attachments.append(_attachment(part, attachment_limit))
+            attachment, used = _attachment(part, attachment_limit)
+            attachments.append(attachment)
+            attachment_limit -= used
     text, html = ("\n".join(found) if found else None for found in texts.values())
     left_out = any(attachment["content_base64"] is None for attachment in attachments)
+    too_long = any(
+        len((each or "").encode("utf-8", "replace")) > LONGEST_TEXT for each in (text, html)
+    )
     return {
         "message_id": _header(message, "Message-ID"),
         "from": _header(message, "From"),
@@ -56,7 +66,7 @@ def read_mail(raw: bytes, attachment_limit: int) -> dict[str, Any]:
         "html": _clean(html, LONGEST_TEXT),
         "attachments": attachments,
         "headers": _headers(message),
-        "truncated": left_out or any(len(each or "") > LONGEST_TEXT for each in (text, html)),
+        "truncated": left_out or too_long,
     }
 
 
@@ -85,27 +95,35 @@ def _content(part: Message) -> bytes:
     return content if isinstance(content, bytes) else b""
 
 
-def _attachment(part: Message, limit: int) -> dict[str, Any]:
+def _attachment(part: Message, limit: int) -> tuple[dict[str, Any], int]:
+    """An attachment, and how many bytes of content it has here."""
     try:
         name = part.get_filename()
         content = _content(part)
     except Exception:  # of a header that is none
         name, content = None, b""
-    return {
-        "filename": _clean(name, LONGEST_HEADER),
-        "content_type": part.get_content_type(),
+    small = len(content) <= limit
+    attachment = {
+        "filename": _clean(name, LONGEST_NAME),
+        "content_type": _clean(part.get_content_type(), LONGEST_NAME),
         "size": len(content),
-        "content_base64": b64encode(content).decode() if len(content) <= limit else None,
+        "content_base64": b64encode(content).decode() if small else None,
     }
+    return attachment, len(content) if small else 0
 
 
 def _headers(message: Message) -> dict[str, str]:
-    """All headers, by their names in lower case; those of one name are joined by `, `."""
-    found: dict[str, list[str]] = {}
-    for name, value in list(message.raw_items())[:MOST_HEADERS]:
-        found.setdefault(name.lower(), []).append(_readable(name, value))
-    return {_clean(n, 200) or "": _clean(", ".join(v), LONGEST_HEADER) or "" for n, v in
-            found.items()}  # fmt: skip
+    """The headers, by their names in lower case; those of one name are joined by `, `."""
+    found: dict[str, str] = {}
+    room = ALL_HEADERS
+    for raw_name, raw_value in message.raw_items():
+        name = _clean(raw_name.lower(), LONGEST_NAME) or ""
+        value = _clean(_readable(raw_name, raw_value), LONGEST_HEADER) or ""
+        room -= len(name.encode()) + len(value.encode())
+        if room < 0:
+            break
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 def _header(message: Message, name: str) -> str | None:
@@ -132,7 +150,7 @@ def _date(message: Message) -> str | None:
 
 
 def _clean(text: str | None, longest: int) -> str | None:
-    """Text that JSON and databases can hold."""
+    """Text that JSON and databases can hold, of so many bytes at most."""
     if text is None:
         return None
-    return text[:longest].encode("utf-8", "replace").decode().replace("\0", "")
+    return _CONTROL.sub("", text).encode("utf-8", "replace")[:longest].decode("utf-8", "ignore")
