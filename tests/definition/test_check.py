@@ -32,6 +32,10 @@ GOOD: dict[str, Any] = {
     "a delay by an expression": flow(
         step(type="delay", config={"seconds": "{{ trigger.body.s }}"})
     ),
+    "a delay by a sum": flow(step(type="delay", config={"seconds": "{{ 60 * 5 }}"})),
+    "a delay until an hour from now": flow(
+        step(type="delay", config={"until": "{{ now() | date_add('PT1H') }}"})
+    ),
     "a delay until a time": flow(step(type="delay", config={"until": "2030-01-01T00:00:00Z"})),
     "every key": flow(
         {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -21,7 +21,7 @@ from minizaps.definition.input_schema import schema_problems
 from minizaps.definition.problems import suggest, validation_problems
 from minizaps.definition.reach import Reach, before_start
 from minizaps.definition.steps import BLOCKS, Takes, fixed_fields
-from minizaps.definition.strict_json import check_json
+from minizaps.definition.strict_json import check_json, join_pointer
 from minizaps.definition.tree import JsonObject, walk
 from minizaps.definition.workflow import LARGEST_DEFINITION, MOST_STEPS, Definition
 from minizaps.errors import DefinitionInvalid, ExpressionSyntaxError, JsonInvalid, Problem
@@ -142,7 +142,7 @@ class _Checker:
         self.problems += found
         if compiled is not None:
             references += compiled.references
-        self._config(step, config, here, {p.removeprefix(here) for p, _ in references})
+        self._config(step, config, here, set(_templates(config, "/config")))
         self._credential(step, here)
         return references
 
@@ -177,8 +177,7 @@ class _Checker:
             self._say(f"{here}/type", f"unknown step type {kind!r}{hint}")
             return
         for name in fixed_fields(model):
-            # In JSON, only text has two braces like this.
-            if isinstance(config, dict) and b"{{" in orjson.dumps(config.get(name)):
+            if _is_templated(f"/config/{name}", templated):
                 self._say(f"{here}/config/{name}", "is fixed: no expression")
         try:
             model.model_validate(config)
@@ -190,6 +189,19 @@ class _Checker:
                 f"{here}/config",
                 unknown_yet=lambda pointer: _is_templated(pointer.removeprefix(here), templated),
             )
+
+
+def _templates(value: Any, pointer: str) -> Iterator[str]:
+    """Where the texts with an expression stand."""
+    match value:
+        case str() if "{{" in value:
+            yield pointer
+        case dict():
+            for key, part in value.items():
+                yield from _templates(part, join_pointer(pointer, key))
+        case list():
+            for index, part in enumerate(value):
+                yield from _templates(part, join_pointer(pointer, index))
 
 
 def _is_templated(pointer: str, templated: set[str]) -> bool:
