@@ -40,3 +40,23 @@ async def test_one_that_nobody_uses_is_closed(monkeypatch: pytest.MonkeyPatch) -
     async with shelf.use("a", Line) as another:
         assert another is not line
     await shelf.aclose()
+
+
+async def test_one_that_cannot_be_closed_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stuck(Line):
+        async def aclose(self) -> None:
+            self.closed.set()
+            await asyncio.Event().wait()
+
+    class Broken(Line):
+        async def aclose(self) -> None:
+            self.closed.set()
+            raise OSError("gone")
+
+    monkeypatch.setattr(kept, "FAREWELL", 0)
+    shelf = Kept()
+    async with shelf.use("a", Stuck) as stuck, shelf.use("b", Broken) as broken:
+        pass
+    await asyncio.wait_for(shelf.aclose(), 5)
+    assert broken.closed.is_set()
+    assert stuck.closed.is_set()

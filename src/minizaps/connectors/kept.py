@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Hashable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 IDLE = 30.0  # seconds after its last use until one is closed
+FAREWELL = 5.0  # seconds for closing
 
 
 class Closable(Protocol):
@@ -58,9 +59,16 @@ class Kept:
             if entry.closing is not None:
                 entry.closing.cancel()
             self._close(key)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks)
 
     def _close(self, key: Hashable) -> None:
-        task = asyncio.create_task(self._entries.pop(key).value.aclose())
+        task = asyncio.create_task(_end(self._entries.pop(key).value))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _end(value: Closable) -> None:
+    """Close, but do not wait for ever for another side that does not answer."""
+    with suppress(Exception):
+        async with asyncio.timeout(FAREWELL):
+            await value.aclose()
