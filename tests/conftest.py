@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.databases",
     "tests.servers.postgres_fixtures",
     "tests.servers.broker_fixtures",
+    "tests.servers.mail_fixtures",
 ]
 
 

@@ -230,6 +230,17 @@ def test_what_is_no_mail_is_refused(config: dict, says: str) -> None:
         EmailConfig.model_validate({"to": "ada@acme.test", **config})
 
 
+async def test_a_mail_that_is_too_large_is_not_sent(
+    context, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minizaps.connectors.email.LARGEST_MAIL", 2**20)
+    await send(context, box, attachments=[{"filename": "a", "content": "x" * 700_000}])
+    failed = await refusal(context, box, attachments=[{"filename": "a", "content": "x" * 800_000}])
+    assert (failed.type, failed.retryable) == ("bad_request", False)
+    assert "more than 1 MiB" in str(failed)
+    assert len(box.taken) == 1
+
+
 async def test_what_cannot_be_sent_is_an_error_of_the_request(context, box: Box) -> None:
     broken = [{"filename": "a", "content_base64": "%"}]
     assert (await refusal(context, box, attachments=broken)).type == "bad_request"

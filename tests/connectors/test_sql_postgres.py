@@ -69,6 +69,13 @@ async def test_a_value_of_another_kind_is_refused(shop: Context, kind: str, valu
     assert (failed.type, failed.retryable) == ("query", False)
 
 
+async def test_what_would_wait_for_data_is_refused(shop: Context) -> None:
+    for query in ("COPY t FROM STDIN", "-- all\n /* of */ copy t TO STDOUT"):
+        failed = await failure(shop, query)
+        assert (failed.type, failed.retryable) == ("query", False)
+        assert "COPY" in str(failed)
+
+
 async def test_names_are_not_looked_for_in_texts_comments_and_casts(shop: Context) -> None:
     query = """SELECT ':no' || E'\\':no' || $$:no$$ AS ":no", -- :no
         :a::text /* :no */ AS a, :a::int + :b AS n"""

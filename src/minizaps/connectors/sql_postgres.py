@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ GRACE = 10.0  # seconds beyond the query's own time, for a server that does not 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 # Failures that pass: serialization and deadlock, resources, locks, shutdown.
 _PASSING = ("40", "53", "55P03", "57P01", "57P02", "57P03")
+_COPY = re.compile(r"(?>\s+|--[^\n]*|/\*.*?\*/)*+COPY\b", re.DOTALL | re.IGNORECASE)
 _BROKEN = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError)
 
 
@@ -164,6 +166,8 @@ async def _fetch(connection: Any, query: Query) -> Result:
     text, values = query.text, query.parameters
     if isinstance(values, dict):
         text, values = numbered(text, values)
+    if _COPY.match(text):  # it would wait for data
+        raise refused("COPY is not for a step: use INSERT or SELECT")
     await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(query.timeout * 1000))}")
     statement = await connection.prepare(text)
     kinds = [kind.name for kind in statement.get_parameters()]
