@@ -179,8 +179,8 @@ BAD: dict[str, tuple[Any, str, str]] = {
         "no expression",
     ),
     "a message with NUL": (flow(wait(message="a\x00")), "/steps/0/config/message", "NUL"),
-    "a secret that stands there": (
-        flow(wait(secret="hunter2")),
+    "a secret that is no credential's name": (
+        flow(wait(secret="hunter 2")),
         "/steps/0/config/secret",
         "pattern",
     ),
