@@ -32,6 +32,7 @@ from minizaps.journal.membership import Membership
 from minizaps.journal.open import open_database
 from minizaps.journal.records import NewRun, Started
 from minizaps.journal.signals import Signals
+from minizaps.journal.triggers import Triggers
 from minizaps.metrics import RUNS_STARTED, labelled
 from minizaps.settings import Settings
 from minizaps.worker.claimer import Claimer, Sweeper
@@ -40,6 +41,7 @@ from minizaps.worker.follow_up import FollowUp
 from minizaps.worker.heartbeat import Heartbeat
 from minizaps.worker.pruner import Pruner
 from minizaps.worker.rescuer import Rescuer
+from minizaps.worker.scheduler import Scheduler
 from minizaps.worker.waker import wakers
 from minizaps.worker.worker import Worker
 
@@ -56,6 +58,7 @@ class App:
     clock: Clock
     journal: Journal
     signals: Signals
+    triggers: Triggers
     catalog: Catalog
     access: Access
     listings: Listings
@@ -164,6 +167,7 @@ def _compose(
         clock=clock,
         journal=journal,
         signals=signals,
+        triggers=Triggers(database, journal, clock),
         catalog=catalog,
         access=Access(database, clock),
         listings=Listings(database),
@@ -194,6 +198,7 @@ async def _working(
     async with _repeating(
         Heartbeat(membership, worker),
         *wakers(journal, app.clock),
+        Scheduler(app.triggers, app.engine, app.clock),
         FollowUp(journal),
         rescuer,
         pruner,

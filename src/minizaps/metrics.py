@@ -31,6 +31,17 @@ COMMIT_OPERATIONS = Histogram(
     "Operations that shared one transaction.",
     buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
 )
+SCHEDULE_LATENESS = Histogram(
+    "minizaps_schedule_lateness_seconds",
+    "How long after its time a schedule's run was started.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 5, 60, 3600, 86400),
+)
+SCHEDULE_MISSED = Counter(
+    "minizaps_schedule_missed", "Times of schedules that started no run, by the policy `misfire`."
+)
+TRIGGER_FAILURES = Counter(
+    "minizaps_trigger_failures", "Times at which a trigger could not start runs.", ["trigger"]
+)
 BROKER_PUBLISHED = Counter(
     "minizaps_broker_published", "Run ids for the broker: confirmed, failed, dropped.", ["outcome"]
 )

@@ -113,10 +113,12 @@ NAMES = {
 }
 NAMES |= dict.fromkeys(("awaited", "follow_up", "taken"), FLAG)
 NAMES |= {"signals": SMALL, "number": SMALL, "place": LARGE, "expires_at": LARGE}
+NAMES |= {"failures": SMALL, "seen_at": LARGE}
 NAMES |= {"present": FLAG, "at": LARGE, "created_at": LARGE, "updated_at": LARGE}
 MAYBE = {"attempt": SMALL, "deleted_at": LARGE, "started_at": LARGE, "finished_at": LARGE}
 MAYBE |= {"due_at": LARGE, "deadline": LARGE, "replay_of": UUID, "parent_id": UUID}
-MAYBE |= dict.fromkeys(("gate", "limits", "secret"), TEXT)
+MAYBE |= dict.fromkeys(("gate", "limits", "secret", "config", "cursor", "error"), TEXT)
+MAYBE |= {"served_at": LARGE, "fired_at": LARGE}
 MAYBE |= dict.fromkeys(("worker", "error_type", "error_path", "dead_letter", "token"), TEXT)
 MAYBE |= dict.fromkeys(("path", "data", "detail", "pending", "problem", "lease"), TEXT)
 MAYBE |= {"leased_until": LARGE}

@@ -6,19 +6,29 @@ import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Query, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from minizaps.api.auth import Editor, Identity, Operator, Role, TheApp, Viewer
 from minizaps.api.bodies import StrictRoute
 from minizaps.api.shapes import Cursor, Limit, Page, VersionNumber, page_of
 from minizaps.app import App
 from minizaps.clock import to_text
+from minizaps.definition.due import next_due
 from minizaps.errors import InvalidInput, Problem
-from minizaps.journal.records import Version, Workflow
+from minizaps.journal.records import Trigger, Version, Workflow
 
 router = APIRouter(prefix="/workflows", tags=["workflows"], route_class=StrictRoute)
 
+SHOWN_FIRES = 5
 RawDefinition = Annotated[dict[str, Any], Body(description="A definition.")]
+
+
+class TriggerError(BaseModel):
+    """Why a trigger could not start a run."""
+
+    at: str
+    type: str
+    detail: str
 
 
 class TriggerDetail(BaseModel):
@@ -27,6 +37,13 @@ class TriggerDetail(BaseModel):
     id: str
     type: str
     url: str | None = None
+    next_fire_at: str | None = Field(
+        default=None, description="When it fires or looks next; null if it does not."
+    )
+    next_fires: list[str] = Field(default=[], description="Its next times, five at most.")
+    last_fired_at: str | None = Field(default=None, description="When it last started a run.")
+    failures: int = Field(default=0, description="How often it has failed in a row.")
+    error: TriggerError | None = Field(default=None, description="Why it failed last.")
 
 
 class WorkflowSummary(BaseModel):
@@ -222,10 +239,7 @@ async def _detail(
     version = await app.catalog.version(workflow.id, workflow.version)
     # Whoever knows the URL can start runs, which a viewer may not.
     base = f"{app.settings.base_url}/hooks/" if who.role.includes(Role.OPERATOR) else None
-    triggers = [
-        TriggerDetail(id=t.id, type=t.type, url=base and t.token and base + t.token)
-        for t in await app.catalog.triggers(workflow.id)
-    ]
+    triggers = [_trigger(t, base) for t in await app.catalog.triggers(workflow.id)]
     return WorkflowDetail(**_summary(workflow), definition=version.definition, triggers=triggers)
 
 
@@ -238,6 +252,21 @@ def _summary(workflow: Workflow) -> dict[str, Any]:
         "created_at": to_text(workflow.created_at),
         "updated_at": to_text(workflow.updated_at),
     }
+
+
+def _trigger(trigger: Trigger, base: str | None) -> TriggerDetail:
+    due_at, error = trigger.due_at, trigger.error
+    fires = [] if due_at is None else next_due(trigger.type, trigger.config, due_at, SHOWN_FIRES)
+    return TriggerDetail(
+        id=trigger.id,
+        type=trigger.type,
+        url=base and trigger.token and base + trigger.token,
+        next_fire_at=to_text(due_at),
+        next_fires=[str(to_text(at)) for at in fires],
+        last_fired_at=to_text(trigger.fired_at),
+        failures=trigger.failures,
+        error=error and TriggerError(**{**error, "at": str(to_text(error["at"]))}),
+    )
 
 
 def _version(version: Version) -> dict[str, Any]:

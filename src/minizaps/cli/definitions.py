@@ -16,13 +16,17 @@ from minizaps.app import open_app
 from minizaps.cli.client import Client, Failed, as_local
 from minizaps.cli.files import parse_argument, read_json
 from minizaps.cli.live import follow
-from minizaps.cli.output import AsJson, print_json
+from minizaps.cli.output import AsJson, print_json, when
 from minizaps.cli.runs import exit_code
 from minizaps.cli.story import print_end
+from minizaps.clock import SystemClock, to_text
+from minizaps.definition.due import first_due, next_due
 from minizaps.engine.engine import WorkflowEngine
 from minizaps.errors import InvalidInput
 from minizaps.settings import load_settings
 from minizaps.simulation.suite import is_suite, load, workflow_of
+
+SHOWN = 5  # times of a trigger
 
 
 def run(
@@ -84,9 +88,22 @@ def validate(
     else:
         for file, problems in found.items():
             lines = [f"{file}:{p['pointer']}  {p['detail']}" for p in problems]
-            typer.echo("\n".join(lines) or f"{file}: valid")
+            typer.echo("\n".join(lines or [f"{file}: valid", *_schedules(Path(file))]))
     if any(found.values()):
         raise typer.Exit(1)
+
+
+def _schedules(file: Path) -> list[str]:
+    """When the triggers of a valid definition would fire."""
+    if str(file) == "-" or is_suite(file):
+        return []
+    now, lines = SystemClock().now(), []
+    for trigger in WorkflowEngine.check(read_json(file)).get("triggers", ()):
+        kind, config = trigger["type"], trigger.get("config", {})
+        if (due_at := first_due(kind, config, now, None)) is not None:
+            times = map(when, map(to_text, next_due(kind, config, due_at, SHOWN)))
+            lines.append(f"  {trigger['id']}: {kind}, next: {', '.join(times)}")
+    return lines
 
 
 def _problems(file: Path) -> list[dict[str, str]]:

@@ -181,3 +181,10 @@ def _print_saved(saved: dict[str, Any], what: str) -> None:
     typer.echo(f"{saved['name']} (version {saved['version']}) {what}  {saved['id']}")
     for trigger in saved["triggers"]:
         typer.echo(f"  {trigger['id']}: {trigger['type']} {trigger['url'] or ''}".rstrip())
+        if trigger["next_fires"]:
+            typer.echo(f"    next: {', '.join(map(when, trigger['next_fires']))}")
+        if trigger["last_fired_at"]:
+            typer.echo(f"    last: {when(trigger['last_fired_at'])}")
+        if (error := trigger["error"]) is not None:
+            times = f"{trigger['failures']} times in a row, " if trigger["failures"] > 1 else ""
+            typer.echo(f"    failed {times}last {when(error['at'])}: {error['detail']}")

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from minizaps.clock import to_text
 from minizaps.definition.expressions import (
     Reference,
     compile_condition,
@@ -17,7 +18,7 @@ from minizaps.definition.expressions import (
     compile_value,
 )
 from minizaps.definition.ids import with_ids
-from minizaps.definition.input_schema import schema_problems
+from minizaps.definition.input_schema import compile_schema, schema_problems
 from minizaps.definition.problems import suggest, validation_problems
 from minizaps.definition.reach import Reach, before_start
 from minizaps.definition.steps import BLOCKS, Takes, fixed_fields
@@ -27,6 +28,10 @@ from minizaps.definition.workflow import LARGEST_DEFINITION, MOST_STEPS, Definit
 from minizaps.errors import DefinitionInvalid, ExpressionSyntaxError, JsonInvalid, Problem
 
 ConfigModels = Mapping[str, type[BaseModel]]
+
+
+SCHEDULE = "schedule"
+FACTS = {"scheduled_at": to_text(0), "fired_at": to_text(0), "missed": 0}  # as a schedule adds them
 
 
 def check_definition(
@@ -50,9 +55,25 @@ def check_definition(
     except ValidationError as error:
         problems += validation_problems(error, Definition, definition)
     problems += _Checker({**config_models, **BLOCKS}, takes).check(definition)
+    problems = problems or list(_inputs_problems(definition))
     if problems:
         raise DefinitionInvalid(sorted(set(problems), key=lambda p: _order(p.pointer)))
     return definition
+
+
+def _inputs_problems(definition: JsonObject) -> Iterator[Problem]:
+    """Why schedules of a definition that is right otherwise could never start a run."""
+    schema = definition.get("input_schema")
+    schedules = [
+        (i, t) for i, t in enumerate(definition.get("triggers", ())) if t["type"] == SCHEDULE
+    ]
+    if schema is None or not schedules:
+        return
+    meets = compile_schema(schema)
+    for index, trigger in schedules:
+        for problem in meets({**trigger["config"].get("input", {}), **FACTS}):
+            pointer = f"/triggers/{index}/config/input{problem.pointer}"
+            yield Problem(pointer, f"the input_schema: {problem.detail}")
 
 
 def _limit_problems(raw: Any) -> list[Problem]:

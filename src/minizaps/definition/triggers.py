@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from minizaps.definition.steps import Id, Model
+from minizaps.definition.timing import ScheduleTriggerConfig
 
 
 class _AnyTrigger(Model):
@@ -36,4 +37,13 @@ class WebhookTrigger(_AnyTrigger):
     )
 
 
-AnyTrigger = Annotated[ManualTrigger | WebhookTrigger, Field(discriminator="type")]
+class ScheduleTrigger(_AnyTrigger):
+    """Starts runs at certain times."""
+
+    type: Literal["schedule"]
+    config: ScheduleTriggerConfig = Field(description="See `ScheduleTriggerConfig`.")
+
+
+AnyTrigger = Annotated[
+    ManualTrigger | WebhookTrigger | ScheduleTrigger, Field(discriminator="type")
+]

@@ -60,7 +60,7 @@ class Access:
                 raise NotFound(f"there is no project {project_id}")
             if await tx.value("project_in_use", project_id) != 0:
                 raise Conflict("the project still has workflows or runs")
-            for kind in ("versions", "triggers", "workflows", "keys", "credentials"):
+            for kind in ("versions", "triggers", "items", "workflows", "keys", "credentials"):
                 await tx.execute(f"delete_{kind}_of", project_id)
             await tx.execute("delete_project", project_id)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import orjson
 
 from minizaps.clock import Clock
 from minizaps.errors import Conflict, NotFound, PreconditionFailed
-from minizaps.ids import token, uuid7
+from minizaps.ids import uuid7
+from minizaps.journal import timetable
 from minizaps.journal.database import Database, Transaction
 from minizaps.journal.records import Hook, Trigger, Version, Workflow
 from minizaps.journal.rows import dump
@@ -45,8 +47,9 @@ class Catalog:
             await self._refuse_taken(tx, project, name, workflow_id)
             row = (workflow_id, project, name, active, now)
             await tx.execute("insert_workflow", *row)
-            await self._save_version(tx, workflow_id, 1, definition, now, by)
-            return Workflow(workflow_id, project, name, 1, active, now, now)
+            workflow = Workflow(workflow_id, project, name, 1, active, now, now)
+            await self._save_version(tx, workflow, definition, now, by)
+            return workflow
 
         return await self._write(operation)
 
@@ -80,7 +83,7 @@ class Catalog:
                 )
             await self._refuse_taken(tx, project, name, workflow_id)
             version = await tx.value("latest_version", workflow_id) + 1
-            await self._save_version(tx, workflow_id, version, definition, now, by)
+            await self._save_version(tx, replace(present, version=version), definition, now, by)
             await tx.execute("revise_workflow", name, version, now, workflow_id)
             return await self._get(tx, workflow_id, project)
 
@@ -93,6 +96,10 @@ class Catalog:
         async def operation(tx: Transaction) -> Workflow:
             await self._get(tx, workflow_id, project)
             await tx.execute("activate", active, now, workflow_id)
+            if active:
+                await timetable.resume(tx, workflow_id, now)
+            else:
+                await timetable.stop(tx, workflow_id)
             return await self._get(tx, workflow_id, project)
 
         return await self._write(operation)
@@ -104,6 +111,8 @@ class Catalog:
         async def operation(tx: Transaction) -> None:
             await self._get(tx, workflow_id, project)
             await tx.execute("delete_workflow", now, workflow_id)
+            await timetable.stop(tx, workflow_id)
+            await tx.execute("forget_all_items", workflow_id)
 
         await self._write(operation)
 
@@ -150,7 +159,7 @@ class Catalog:
 
     async def triggers(self, workflow_id: str) -> list[Trigger]:
         """The triggers of the present version."""
-        return [Trigger(*row) for row in await self._db.rows("triggers", workflow_id)]
+        return [_trigger(row) for row in await self._db.rows("triggers", workflow_id)]
 
     async def hook(self, hook_token: str) -> Hook | None:
         """What an inbound hook's token leads to; None if no active workflow has it."""
@@ -183,26 +192,23 @@ class Catalog:
             )
 
     async def _save_version(
-        self,
-        tx: Transaction,
-        workflow_id: str,
-        version: int,
-        definition: Definition,
-        now: int,
-        by: str,
+        self, tx: Transaction, workflow: Workflow, definition: Definition, now: int, by: str
     ) -> None:
-        row = (workflow_id, version, dump(definition), now, by)
+        row = (workflow.id, workflow.version, dump(definition), now, by)
         await tx.execute("insert_version", *row)
-        await tx.execute("absent_triggers", workflow_id)
-        for trigger in definition.get("triggers", []):
-            hook_token = token() if trigger["type"] == "webhook" else None
-            row_ = (workflow_id, trigger["id"], trigger["type"], hook_token)
-            await tx.execute("upsert_trigger", *row_)
+        triggers = definition.get("triggers", [])
+        await timetable.save(tx, workflow.id, triggers, now, active=workflow.active)
 
 
 def _workflow(row: Sequence[Any]) -> Workflow:
     workflow_id, project, name, version, active, created_at, updated_at = row
     return Workflow(workflow_id, project, name, version, bool(active), created_at, updated_at)
+
+
+def _trigger(row: Sequence[Any]) -> Trigger:
+    trigger_id, kind, token, config, due_at, fired_at, error, failures = row
+    config, error = (None if text is None else orjson.loads(text) for text in (config, error))
+    return Trigger(trigger_id, kind, token, config or {}, due_at, fired_at, error, failures)
 
 
 def _version(row: Sequence[Any]) -> Version:

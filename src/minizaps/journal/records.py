@@ -198,11 +198,23 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A trigger of a workflow's present version."""
+    """A trigger of a workflow's present version.
+
+    Attributes:
+        due_at: when it fires or looks next, in milliseconds; None if it does not.
+        fired_at: when it last started a run.
+        error: why it failed last: `at`, `type` and `detail`.
+        failures: how often it has failed in a row.
+    """
 
     id: str
     type: str
     token: str | None
+    config: dict[str, Any]
+    due_at: int | None
+    fired_at: int | None
+    error: dict[str, Any] | None
+    failures: int
 
 
 @dataclass(frozen=True, slots=True)

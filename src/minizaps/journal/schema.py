@@ -42,7 +42,19 @@ TABLES = (
             *("created_at", "created_by", "updated_at"),
         ),
     ),
-    Table("triggers", ("workflow_id", "id", "type", "token", "present"), ()),
+    Table(
+        "triggers",
+        (
+            *("workflow_id", "id", "type", "token", "present", "config", "due_at", "epoch"),
+            *("served_at", "fired_at", "cursor", "error", "failures"),
+        ),
+        (),
+    ),
+    Table(
+        "seen_items",
+        ("workflow_id", "trigger_id", "item", "seen_at"),
+        ("workflow_id", "trigger_id", "item"),
+    ),
     Table(
         "runs",
         (

@@ -99,6 +99,9 @@ class Transitions(Protocol):
     async def begin(self, tx: Transaction, start: Start) -> Earlier | None:
         """As `start` or `replay`, inside a write; on SQLite before anything else is changed."""
 
+    async def begin_all(self, tx: Transaction, starts: Sequence[Start]) -> None:
+        """Write new runs without parents inside a write; those whose key is known are left out."""
+
     async def claim(
         self, worker: str, turns: Sequence[Turn], limit: int, queued_until: int, now: int
     ) -> list[Claimed]:

@@ -81,6 +81,10 @@ class PostgresTransitions:
         assert parent is not None  # noqa: S101 - nothing else keeps a run from being written
         raise LeaseLost(f"run {parent.run_id} is no longer held with epoch {parent.epoch}")
 
+    async def begin_all(self, tx: Transaction, starts: Sequence[Start]) -> None:
+        if starts:
+            await tx.rows("start", *_columns(starts))
+
     async def claim(
         self, worker: str, turns: Sequence[Turn], limit: int, queued_until: int, now: int
     ) -> list[Claimed]:

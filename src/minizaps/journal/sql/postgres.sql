@@ -512,13 +512,60 @@ UPDATE workflows SET name = $1, version = $2, updated_at = $3 WHERE id = $4;
 -- name: latest_version
 SELECT max(version) FROM versions WHERE workflow_id = $1;
 
+-- name: known_triggers
+SELECT id, type, config, present, due_at, served_at FROM triggers WHERE workflow_id = $1;
+
 -- name: absent_triggers
-UPDATE triggers SET present = 0 WHERE workflow_id = $1;
+-- All but these.
+UPDATE triggers SET present = 0, due_at = NULL, epoch = epoch + 1
+WHERE workflow_id = $1 AND id <> ALL($2::text[]);
 
 -- name: upsert_trigger
-INSERT INTO triggers (workflow_id, id, type, token, present) VALUES ($1, $2, $3, $4, 1)
+-- A trigger that is new or has changed; it keeps its cursor where it reads the same source ($7).
+INSERT INTO triggers (workflow_id, id, type, token, config, due_at, present)
+VALUES ($1, $2, $3, $4, $5, $6, 1)
 ON CONFLICT (workflow_id, id) DO UPDATE SET type = excluded.type, present = 1,
-  token = coalesce(triggers.token, excluded.token);
+  token = coalesce(triggers.token, excluded.token), config = excluded.config,
+  due_at = excluded.due_at, epoch = triggers.epoch + 1, error = NULL, failures = 0,
+  cursor = CASE WHEN $7::int = 1 THEN triggers.cursor END;
+
+-- name: set_due
+UPDATE triggers SET due_at = $3, epoch = epoch + 1 WHERE workflow_id = $1 AND id = $2;
+
+-- name: stop_triggers
+UPDATE triggers SET due_at = NULL, epoch = epoch + 1 WHERE workflow_id = $1;
+
+-- name: due_triggers
+-- The triggers of a type that are due; as with `wake` by the database's own clock.
+SELECT w.project, w.id, w.version, t.id, t.type, t.config, t.due_at, t.epoch, t.failures, t.cursor
+FROM triggers t JOIN workflows w ON w.id = t.workflow_id
+WHERE t.type = $1 AND t.due_at <= least($2, (extract(epoch FROM statement_timestamp()) * 1000)::bigint)
+  AND t.present = 1 AND w.active = 1 AND w.deleted_at IS NULL
+ORDER BY t.due_at LIMIT $3;
+
+-- name: next_due_trigger
+SELECT t.due_at FROM triggers t JOIN workflows w ON w.id = t.workflow_id
+WHERE t.type = $1 AND t.due_at IS NOT NULL
+  AND t.present = 1 AND w.active = 1 AND w.deleted_at IS NULL
+ORDER BY t.due_at LIMIT 1;
+
+-- name: advance_triggers
+-- Move triggers on; those come back whose epoch was right.
+UPDATE triggers t SET
+  due_at = g.due_at, epoch = t.epoch + 1, failures = g.failures, error = g.error,
+  served_at = coalesce(g.served_at, t.served_at), fired_at = coalesce(g.fired_at, t.fired_at)
+FROM jsonb_to_recordset($1::text::jsonb) AS g (
+  workflow_id text, id text, epoch int, due_at bigint, served_at bigint, fired_at bigint,
+  error text, failures int
+)
+WHERE t.workflow_id = g.workflow_id AND t.id = g.id AND t.epoch = g.epoch AND t.due_at IS NOT NULL
+RETURNING t.workflow_id, t.id;
+
+-- name: forget_items
+DELETE FROM seen_items WHERE workflow_id = $1 AND trigger_id = $2;
+
+-- name: forget_all_items
+DELETE FROM seen_items WHERE workflow_id = $1;
 
 -- name: activate
 UPDATE workflows SET active = $1::int, updated_at = $2 WHERE id = $3;
@@ -554,7 +601,8 @@ SELECT workflow_id, version, definition, created_at, created_by FROM versions
 WHERE workflow_id = $1 AND version < $2::bigint ORDER BY version DESC LIMIT $3;
 
 -- name: triggers
-SELECT id, type, token FROM triggers WHERE workflow_id = $1 AND present = 1 ORDER BY place;
+SELECT id, type, token, config, due_at, fired_at, error, failures FROM triggers
+WHERE workflow_id = $1 AND present = 1 ORDER BY place;
 
 -- name: hook
 SELECT w.project, w.id, w.version, t.id FROM triggers t JOIN workflows w ON w.id = t.workflow_id
@@ -584,6 +632,9 @@ DELETE FROM versions WHERE workflow_id IN (SELECT id FROM workflows WHERE projec
 
 -- name: delete_triggers_of
 DELETE FROM triggers WHERE workflow_id IN (SELECT id FROM workflows WHERE project = $1);
+
+-- name: delete_items_of
+DELETE FROM seen_items WHERE workflow_id IN (SELECT id FROM workflows WHERE project = $1);
 
 -- name: delete_workflows_of
 DELETE FROM workflows WHERE project = $1;

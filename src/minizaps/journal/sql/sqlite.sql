@@ -286,13 +286,59 @@ UPDATE workflows SET name = ?, version = ?, updated_at = ? WHERE id = ?;
 -- name: latest_version
 SELECT max(version) FROM versions WHERE workflow_id = ?;
 
+-- name: known_triggers
+SELECT id, type, config, present, due_at, served_at FROM triggers WHERE workflow_id = ?;
+
 -- name: absent_triggers
-UPDATE triggers SET present = 0 WHERE workflow_id = ?;
+-- All but these.
+UPDATE triggers SET present = 0, due_at = NULL, epoch = epoch + 1
+WHERE workflow_id = ?1 AND id NOT IN (SELECT value FROM json_each(?2));
 
 -- name: upsert_trigger
-INSERT INTO triggers (workflow_id, id, type, token, present) VALUES (?, ?, ?, ?, 1)
+-- A trigger that is new or has changed; it keeps its cursor where it reads the same source (?7).
+INSERT INTO triggers (workflow_id, id, type, token, config, due_at, present)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)
 ON CONFLICT (workflow_id, id) DO UPDATE SET type = excluded.type, present = 1,
-  token = coalesce(triggers.token, excluded.token);
+  token = coalesce(triggers.token, excluded.token), config = excluded.config,
+  due_at = excluded.due_at, epoch = triggers.epoch + 1, error = NULL, failures = 0,
+  cursor = CASE WHEN ?7 THEN triggers.cursor END;
+
+-- name: set_due
+UPDATE triggers SET due_at = ?3, epoch = epoch + 1 WHERE workflow_id = ?1 AND id = ?2;
+
+-- name: stop_triggers
+UPDATE triggers SET due_at = NULL, epoch = epoch + 1 WHERE workflow_id = ?;
+
+-- name: due_triggers
+-- The triggers of a type that are due.
+SELECT w.project, w.id, w.version, t.id, t.type, t.config, t.due_at, t.epoch, t.failures, t.cursor
+FROM triggers t JOIN workflows w ON w.id = t.workflow_id
+WHERE t.type = ?1 AND t.due_at <= ?2
+  AND t.present = 1 AND w.active = 1 AND w.deleted_at IS NULL
+ORDER BY t.due_at LIMIT ?3;
+
+-- name: next_due_trigger
+SELECT t.due_at FROM triggers t JOIN workflows w ON w.id = t.workflow_id
+WHERE t.type = ?1 AND t.due_at IS NOT NULL
+  AND t.present = 1 AND w.active = 1 AND w.deleted_at IS NULL
+ORDER BY t.due_at LIMIT 1;
+
+-- name: advance_triggers
+-- Move triggers on; those come back whose epoch was right.
+UPDATE triggers SET
+  due_at = g.value ->> 'due_at', epoch = epoch + 1, failures = g.value ->> 'failures',
+  served_at = coalesce(g.value ->> 'served_at', served_at),
+  fired_at = coalesce(g.value ->> 'fired_at', fired_at), error = g.value ->> 'error'
+FROM json_each(?1) g
+WHERE workflow_id = g.value ->> 'workflow_id' AND triggers.id = g.value ->> 'id'
+  AND epoch = g.value ->> 'epoch' AND due_at IS NOT NULL
+RETURNING workflow_id, triggers.id;
+
+-- name: forget_items
+DELETE FROM seen_items WHERE workflow_id = ? AND trigger_id = ?;
+
+-- name: forget_all_items
+DELETE FROM seen_items WHERE workflow_id = ?;
 
 -- name: activate
 UPDATE workflows SET active = ?, updated_at = ? WHERE id = ?;
@@ -328,7 +374,8 @@ SELECT workflow_id, version, definition, created_at, created_by FROM versions
 WHERE workflow_id = ? AND version < ? ORDER BY version DESC LIMIT ?;
 
 -- name: triggers
-SELECT id, type, token FROM triggers WHERE workflow_id = ? AND present ORDER BY rowid;
+SELECT id, type, token, config, due_at, fired_at, error, failures FROM triggers
+WHERE workflow_id = ? AND present ORDER BY rowid;
 
 -- name: hook
 SELECT w.project, w.id, w.version, t.id FROM triggers t JOIN workflows w ON w.id = t.workflow_id
@@ -358,6 +405,9 @@ DELETE FROM versions WHERE workflow_id IN (SELECT id FROM workflows WHERE projec
 
 -- name: delete_triggers_of
 DELETE FROM triggers WHERE workflow_id IN (SELECT id FROM workflows WHERE project = ?);
+
+-- name: delete_items_of
+DELETE FROM seen_items WHERE workflow_id IN (SELECT id FROM workflows WHERE project = ?);
 
 -- name: delete_workflows_of
 DELETE FROM workflows WHERE project = ?;

@@ -31,6 +31,10 @@ class SqliteTransitions:
     async def begin(self, tx: Transaction, start: Start) -> Earlier | None:
         return self._start(self._writer.connection, start)
 
+    async def begin_all(self, tx: Transaction, starts: Sequence[Start]) -> None:
+        for start in starts:
+            self._start(self._writer.connection, start)
+
     def _start(self, db: apsw.Connection, start: Start) -> Earlier | None:
         new, run_id, worker, now = start.new, start.run_id, start.worker, start.now
         key = new.idempotency
