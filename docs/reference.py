@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from docs.fields import field_rows, field_table
 from docs.markdown import code, fenced, table
 from minizaps import BaseConnector, ConnectorConfig, WorkflowEngine
-from minizaps.definition import steps, timing, triggers, workflow
+from minizaps.definition import poll, steps, timing, triggers, workflow
 from minizaps.definition.durations import LONGEST
 from minizaps.definition.strict_json import DEEPEST
 from minizaps.engine.planner import MOST_INTERRUPTIONS
@@ -41,6 +41,8 @@ def definition_fields() -> str:
         (triggers.WebhookTrigger, "an entry of `triggers`"),
         (triggers.ScheduleTrigger, "an entry of `triggers`"),
         (timing.ScheduleTriggerConfig, "its `config`"),
+        (triggers.PollTrigger, "an entry of `triggers`"),
+        (poll.PollTriggerConfig, "its `config`"),
         (steps.Step, "an entry of `steps`"),
         (steps.RetryPolicy, "a step's `retry`"),
         (steps.OnError, "a step's `on_error` with steps"),

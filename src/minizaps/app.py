@@ -39,11 +39,14 @@ from minizaps.worker.claimer import Claimer, Sweeper
 from minizaps.worker.duties import Duty, repeat
 from minizaps.worker.follow_up import FollowUp
 from minizaps.worker.heartbeat import Heartbeat
+from minizaps.worker.poller import Poller
 from minizaps.worker.pruner import Pruner
 from minizaps.worker.rescuer import Rescuer
 from minizaps.worker.scheduler import Scheduler
 from minizaps.worker.waker import wakers
 from minizaps.worker.worker import Worker
+
+POLLERS = 4  # sources that a process reads at a time
 
 
 @dataclass(frozen=True)
@@ -199,6 +202,7 @@ async def _working(
         Heartbeat(membership, worker),
         *wakers(journal, app.clock),
         Scheduler(app.triggers, app.engine, app.clock),
+        *(Poller(app.triggers, app.engine, app.clock) for _ in range(POLLERS)),
         FollowUp(journal),
         rescuer,
         pruner,

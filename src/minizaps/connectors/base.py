@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from minizaps.credentials.credential import Credential
+from minizaps.definition.poll import PollDefaults
 from minizaps.definition.steps import RetryPolicy
 from minizaps.errors import CredentialUnusable
 
@@ -100,6 +101,8 @@ class BaseConnector(ABC, Generic[C]):
         retry: the retry policy, unless the step says otherwise.
         credential: the types of credentials that a step may name; the engine opens it, so that
             `context.credential` is of one of them.
+        poll: how its output is read as a list of items, where a trigger polls by it. Without it
+            the trigger says so itself, if the connector is `idempotent` and not `pure`.
         credential_required: whether a step has to name one.
     """
 
@@ -109,6 +112,7 @@ class BaseConnector(ABC, Generic[C]):
     retry: ClassVar[RetryPolicy] = RetryPolicy(max_attempts=1)
     credential: ClassVar[tuple[type[Credential], ...]] = ()
     credential_required: ClassVar[bool] = False
+    poll: ClassVar[PollDefaults | None] = None
 
     def __init__(self, config: C) -> None:
         self.config = config

@@ -19,6 +19,7 @@ from minizaps.definition.expressions import (
 )
 from minizaps.definition.ids import with_ids
 from minizaps.definition.input_schema import compile_schema, schema_problems
+from minizaps.definition.poll import PollDefaults, poll_problems
 from minizaps.definition.problems import suggest, validation_problems
 from minizaps.definition.reach import Reach, before_start
 from minizaps.definition.steps import BLOCKS, Takes, fixed_fields
@@ -30,12 +31,15 @@ from minizaps.errors import DefinitionInvalid, ExpressionSyntaxError, JsonInvali
 ConfigModels = Mapping[str, type[BaseModel]]
 
 
-SCHEDULE = "schedule"
+SCHEDULE, POLL = "schedule", "poll"
 FACTS = {"scheduled_at": to_text(0), "fired_at": to_text(0), "missed": 0}  # as a schedule adds them
 
 
 def check_definition(
-    raw: Any, config_models: ConfigModels, takes: Mapping[str, Takes] = MappingProxyType({})
+    raw: Any,
+    config_models: ConfigModels,
+    takes: Mapping[str, Takes] = MappingProxyType({}),
+    polls: Mapping[str, PollDefaults] = MappingProxyType({}),
 ) -> JsonObject:
     """The definition as it is stored: checked, with an id for every step and trigger.
 
@@ -43,6 +47,7 @@ def check_definition(
         raw: the definition as JSON.
         config_models: the config model of each connector's step type.
         takes: the credentials of the step types that take some.
+        polls: the step types that a `poll` may read by.
 
     Raises:
         DefinitionInvalid: with every problem.
@@ -54,7 +59,7 @@ def check_definition(
         Definition.model_validate(definition)
     except ValidationError as error:
         problems += validation_problems(error, Definition, definition)
-    problems += _Checker({**config_models, **BLOCKS}, takes).check(definition)
+    problems += _Checker({**config_models, **BLOCKS}, takes, polls).check(definition)
     problems = problems or list(_inputs_problems(definition))
     if problems:
         raise DefinitionInvalid(sorted(set(problems), key=lambda p: _order(p.pointer)))
@@ -104,6 +109,7 @@ class _Checker:
 
     config_models: ConfigModels
     takes: Mapping[str, Takes]
+    polls: Mapping[str, PollDefaults]
     problems: list[Problem] = field(default_factory=list)
     places: dict[str, str] = field(default_factory=dict)  # every step's id -> its pointer
 
@@ -114,6 +120,10 @@ class _Checker:
         for name in ("concurrency", "rate", "debounce"):
             part = definition.get(name)
             self._key(part.get("key") if isinstance(part, dict) else None, f"/{name}/key")
+        triggers = definition.get("triggers")
+        for index, trigger in enumerate(triggers if isinstance(triggers, list) else ()):
+            if isinstance(trigger, dict) and trigger.get("type") == POLL:
+                self._poll(trigger.get("config"), f"/triggers/{index}/config")
         read = {here: self._step(step, here) for here, step in walk(definition)}
         return self.problems + Reach(read, self.places).problems(definition)
 
@@ -166,6 +176,19 @@ class _Checker:
         self._config(step, config, here, set(_templates(config, "/config")))
         self._credential(step, here)
         return references
+
+    def _poll(self, config: Any, here: str) -> None:
+        if not isinstance(config, dict):
+            return
+        found: list[Problem] = []
+        compiled = compile_value(config.get("config", {}), found, f"{here}/config")
+        references = () if compiled is None else compiled.references
+        self.problems += found
+        self._config(
+            config, config.get("config", {}), here, {p[len(here) :] for p, _ in references}
+        )
+        self._credential(config, here)
+        self.problems += poll_problems(config, here, self.config_models, self.polls)
 
     def _credential(self, step: JsonObject, here: str) -> None:
         kind, name = step.get("type"), step.get("credential")

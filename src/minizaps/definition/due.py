@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+from minizaps.definition.poll import PollTriggerConfig
 from minizaps.definition.timing import ScheduleTriggerConfig, Timing
 
 _SOURCE = ("type", "config", "credential", "id", "cursor")
-TIMED: Mapping[str, type[Timing]] = {"schedule": ScheduleTriggerConfig}
+TIMED: Mapping[str, type[Timing]] = {
+    "schedule": ScheduleTriggerConfig,
+    "poll": PollTriggerConfig,
+}
 
 
 def first_due(kind: str, config: dict[str, Any], now: int, served: int | None) -> int | None:
@@ -26,6 +30,8 @@ def first_due(kind: str, config: dict[str, Any], now: int, served: int | None) -
     if kind not in TIMED:
         return None
     timing = TIMED[kind].model_validate(config)
+    if isinstance(timing, PollTriggerConfig) and timing.every is not None:
+        return now  # its first look, which most often only remembers what is there
     return next(timing.times(now if served is None else max(now, served), now), None)
 
 

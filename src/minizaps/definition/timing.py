@@ -50,11 +50,6 @@ class Timing(Model):
     every: Annotated[Duration, Field(ge=SHORTEST)] | None = Field(
         default=None, description=f"The time from one to the next, {SHORTEST} s or more."
     )
-    start: AwareDatetime | None = Field(
-        default=None,
-        description="With `every`: the first time, from which the others are counted; if left "
-        "out, one `every` after the workflow is activated.",
-    )
     timezone: str = Field(
         default="UTC", description="With `cron`: the IANA time zone of its clock, `Europe/Berlin`."
     )
@@ -80,24 +75,26 @@ class Timing(Model):
     def _is_one(self) -> Timing:
         if (self.cron is None) == (self.every is None):
             raise ValueError("give either `cron` or `every`")
-        if self.cron is not None and self.start is not None:
-            raise ValueError("`start` belongs to `every`, not to `cron`")
         if self.every is not None and "timezone" in self.model_fields_set:
             raise ValueError("`timezone` belongs to `cron`: an `every` is the same in all zones")
         return self
+
+    def counted_from(self, anchor: int) -> int:
+        """The time from which an `every` counts, in milliseconds, where `anchor` is one."""
+        return anchor
 
     def times(self, after: int, anchor: int) -> Iterator[int]:
         """The times after `after`, ascending, in milliseconds.
 
         Args:
             after: milliseconds; the first time is later.
-            anchor: one of the times, in milliseconds, for an `every` without `start`.
+            anchor: one of the times of an `every`, in milliseconds.
         """
         return takewhile(lambda time: time < LATEST, self._times(after, anchor))
 
     def _times(self, after: int, anchor: int) -> Iterator[int]:
         if self.every is not None:
-            return _even(to_ms(self.start) if self.start else anchor, self.every, after)
+            return _even(self.counted_from(anchor), self.every, after)
         expression, zone = self.cron or "", ZoneInfo(self.timezone)
         minutes, hours = ALIASES.get(expression.lower(), expression).split()[:2]
         if minutes.startswith("*") or hours.startswith("*"):
@@ -125,6 +122,11 @@ class Timing(Model):
 class ScheduleTriggerConfig(Timing):
     """When a schedule starts runs, and with what."""
 
+    start: AwareDatetime | None = Field(
+        default=None,
+        description="With `every`: the first time, from which the others are counted; if left "
+        "out, one `every` after the workflow is activated.",
+    )
     misfire: Literal["skip", "once", "all"] = Field(
         default="once",
         description="What becomes of times that nobody served for a minute: none of them starts a "
@@ -134,6 +136,15 @@ class ScheduleTriggerConfig(Timing):
         default_factory=dict,
         description="What `trigger.body` has beside `scheduled_at`, `fired_at` and `missed`.",
     )
+
+    @model_validator(mode="after")
+    def _starts_an_interval(self) -> ScheduleTriggerConfig:
+        if self.every is None and self.start is not None:
+            raise ValueError("`start` belongs to `every`, not to `cron`")
+        return self
+
+    def counted_from(self, anchor: int) -> int:
+        return anchor if self.start is None else to_ms(self.start)
 
 
 def _even(first: int, every: float, after: int) -> Iterator[int]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from minizaps.definition.poll import PollTriggerConfig
 from minizaps.definition.steps import Id, Model
 from minizaps.definition.timing import ScheduleTriggerConfig
 
@@ -44,6 +45,13 @@ class ScheduleTrigger(_AnyTrigger):
     config: ScheduleTriggerConfig = Field(description="See `ScheduleTriggerConfig`.")
 
 
+class PollTrigger(_AnyTrigger):
+    """Reads a source again and again, and starts a run for each new item in it."""
+
+    type: Literal["poll"]
+    config: PollTriggerConfig = Field(description="See `PollTriggerConfig`.")
+
+
 AnyTrigger = Annotated[
-    ManualTrigger | WebhookTrigger | ScheduleTrigger, Field(discriminator="type")
+    ManualTrigger | WebhookTrigger | ScheduleTrigger | PollTrigger, Field(discriminator="type")
 ]

@@ -26,6 +26,7 @@ from minizaps.connectors.sql import SqlConfig, SqlConnector
 from minizaps.connectors.webhook import WebhookConfig, WebhookConnector
 from minizaps.connectors.xml import XmlConfig, XmlConnector
 from minizaps.definition.check import check_definition
+from minizaps.definition.poll import PollDefaults, PollTriggerConfig
 from minizaps.definition.schema import definition_schema
 from minizaps.definition.steps import CallConfig, Takes
 from minizaps.engine.attempt import Tools
@@ -34,6 +35,7 @@ from minizaps.engine.credential_check import check_credentials
 from minizaps.engine.credential_trial import try_credential
 from minizaps.engine.execution import Execution
 from minizaps.engine.plan import Plan, make_plan
+from minizaps.engine.reading import Found, read
 from minizaps.errors import Conflict, InvalidInput, NotFound, SettingsInvalid
 from minizaps.journal.catalog import Catalog
 from minizaps.journal.journal import Journal
@@ -130,7 +132,7 @@ class WorkflowEngine:
         Raises:
             DefinitionInvalid: with every problem and its JSON pointer.
         """
-        return check_definition(definition, cls.config_models(), cls.takes())
+        return check_definition(definition, cls.config_models(), cls.takes(), cls.polls())
 
     @classmethod
     def config_models(cls) -> dict[str, type[ConnectorConfig]]:
@@ -144,6 +146,15 @@ class WorkflowEngine:
             kind: Takes(tuple(t.type for t in connector.credential), connector.credential_required)
             for kind, (connector, _) in cls.CONNECTOR_MAP.items()
             if connector.credential
+        }
+
+    @classmethod
+    def polls(cls) -> dict[str, PollDefaults]:
+        """The step types that a trigger may poll by, with what they read as items."""
+        return {
+            kind: connector.poll or PollDefaults()
+            for kind, (connector, _) in cls.CONNECTOR_MAP.items()
+            if connector.poll is not None or (connector.idempotent and not connector.pure)
         }
 
     @classmethod
@@ -238,6 +249,10 @@ class WorkflowEngine:
             parent=parent,
             limits=None if plan.limits is None else plan.limits.of_run(trigger, workflow),
         )
+
+    async def read(self, trigger_id: str, config: PollTriggerConfig, cursor: Any) -> Found:
+        """Read the source of a poll once; see `engine.reading`."""
+        return await read(trigger_id, config, cursor, self._tools, self.CONNECTOR_MAP)
 
     async def start_child(
         self, project: str, config: CallConfig, trigger: dict[str, Any], run_id: str, parent: Parent

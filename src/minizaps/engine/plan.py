@@ -197,6 +197,15 @@ def resolve(
         raise ConnectorError(message, type="config") from None
 
 
+def make_task(step: written.Step, connectors: ConnectorMap) -> Task:
+    """A step that stands for itself.
+
+    Raises:
+        DefinitionInvalid: its connector is no longer installed.
+    """
+    return _Planner(connectors).task(step)
+
+
 def _flatten(steps: tuple[PlannedStep, ...]) -> list[PlannedStep]:
     return [
         s for step in steps for s in (step, *(n for lane in step.lanes for n in _flatten(lane)))
@@ -266,9 +275,9 @@ class _Planner:
             case written.Wait():
                 inner = self.steps(step.steps or [], f"{pattern}[ask].")
                 return Wait(_compile(step.config), inner)
-        return self._task(step)
+        return self.task(step)
 
-    def _task(self, step: written.Step) -> Task:
+    def task(self, step: written.Step) -> Task:
         if step.type not in self.connectors:
             raise DefinitionInvalid([Problem("", f"step {step.id!r}: no connector {step.type!r}")])
         connector, config_model = self.connectors[step.type]

@@ -18,6 +18,7 @@ from minizaps.journal.transaction import Transaction
 from minizaps.journal.transitions import Earlier, Start
 from minizaps.journal.turns import Moves, Places
 
+REMEMBERED = 90 * 86_400_000  # milliseconds that an item is known after it was there last
 FIRING = "triggers"  # the key of all writes that fire: those of several processes take turns
 
 
@@ -56,6 +57,8 @@ class Firing(NamedTuple):
         served_at: the last time for which it has started runs, if it goes by times.
         runs: what it starts.
         error: why it could not start one: `type` and `detail`.
+        cursor: how far its source has been read, as JSON text; as before if None.
+        seen: hashes of the items that it has seen.
     """
 
     trigger: DueTrigger
@@ -63,6 +66,8 @@ class Firing(NamedTuple):
     served_at: int | None = None
     runs: Sequence[NewRun] = ()
     error: dict[str, str] | None = None
+    cursor: str | None = None
+    seen: Sequence[str] = ()
 
 
 class Triggers:
@@ -85,6 +90,28 @@ class Triggers:
         for (due_at,) in await self._db.rows("next_due_trigger", kind):
             return int(due_at)
         return None
+
+    async def hold(self, trigger: DueTrigger, until: int) -> DueTrigger | None:
+        """Take a trigger for a look that lasts, so that nobody else looks until a time.
+
+        Args:
+            until: milliseconds; when it is due again if nothing is heard of the look.
+
+        Returns:
+            the trigger with its new epoch; None if somebody else was quicker.
+        """
+
+        async def operation(tx: Transaction) -> int | None:
+            key = trigger.key
+            return await tx.value("hold_trigger", *key, trigger.epoch, until)  # type: ignore[no-any-return]
+
+        epoch = await self._db.write(operation, [FIRING])
+        return None if epoch is None else trigger._replace(epoch=epoch)
+
+    async def known_items(self, trigger: DueTrigger, items: list[str]) -> dict[str, int]:
+        """Those of some items that a trigger has seen, and when last, in milliseconds."""
+        rows = await self._db.rows("known_items", *trigger.key, items)
+        return {str(item): int(seen_at) for item, seen_at in rows}
 
     async def fire(self, firings: Sequence[Firing]) -> list[Firing]:
         """Start the runs of triggers and move these on, in one write each or in one for all.
@@ -109,6 +136,10 @@ class Triggers:
         async def operation(tx: Transaction) -> tuple[list[Firing], Moves]:
             moved_on = {(row[0], row[1]) for row in await tx.rows("advance_triggers", rows)}
             won = [firing for firing in firings if firing.trigger.key in moved_on]
+            for firing in won:
+                if firing.seen:
+                    await tx.execute("see_items", *firing.trigger.key, list(firing.seen), now)
+                    await tx.execute("forget_old_items", *firing.trigger.key, now - REMEMBERED)
             begun = [start for firing, start in starts if firing.trigger.key in moved_on]
             free = [start for start in begun if start.new.limits is None]
             await self._db.transitions.begin_all(tx, free)
@@ -134,7 +165,7 @@ class Triggers:
 
 def _row(firing: Firing, now: int) -> dict[str, Any]:
     """The parameters of the query `advance_triggers`."""
-    trigger, due_at, served_at, runs, error = firing
+    trigger, due_at, served_at, runs, error, cursor, _ = firing
     return {
         "workflow_id": trigger.workflow_id,
         "id": trigger.id,
@@ -143,5 +174,6 @@ def _row(firing: Firing, now: int) -> dict[str, Any]:
         "served_at": served_at,
         "fired_at": now if runs else None,
         "error": error and orjson.dumps({"at": now, **error}).decode(),
+        "cursor": cursor,
         "failures": 0 if error is None else trigger.failures + 1,
     }

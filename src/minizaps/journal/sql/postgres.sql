@@ -553,13 +553,30 @@ ORDER BY t.due_at LIMIT 1;
 -- Move triggers on; those come back whose epoch was right.
 UPDATE triggers t SET
   due_at = g.due_at, epoch = t.epoch + 1, failures = g.failures, error = g.error,
-  served_at = coalesce(g.served_at, t.served_at), fired_at = coalesce(g.fired_at, t.fired_at)
+  served_at = coalesce(g.served_at, t.served_at), fired_at = coalesce(g.fired_at, t.fired_at),
+  cursor = coalesce(g.cursor, t.cursor)
 FROM jsonb_to_recordset($1::text::jsonb) AS g (
   workflow_id text, id text, epoch int, due_at bigint, served_at bigint, fired_at bigint,
-  error text, failures int
+  error text, failures int, cursor text
 )
 WHERE t.workflow_id = g.workflow_id AND t.id = g.id AND t.epoch = g.epoch AND t.due_at IS NOT NULL
 RETURNING t.workflow_id, t.id;
+
+-- name: hold_trigger
+UPDATE triggers SET due_at = $4, epoch = epoch + 1
+WHERE workflow_id = $1 AND id = $2 AND epoch = $3 AND due_at IS NOT NULL RETURNING epoch;
+
+-- name: known_items
+SELECT item, seen_at FROM seen_items
+WHERE workflow_id = $1 AND trigger_id = $2 AND item = ANY($3::text[]);
+
+-- name: see_items
+INSERT INTO seen_items (workflow_id, trigger_id, item, seen_at)
+SELECT $1, $2, item, $4 FROM unnest($3::text[]) item
+ON CONFLICT (workflow_id, trigger_id, item) DO UPDATE SET seen_at = excluded.seen_at;
+
+-- name: forget_old_items
+DELETE FROM seen_items WHERE workflow_id = $1 AND trigger_id = $2 AND seen_at < $3;
 
 -- name: forget_items
 DELETE FROM seen_items WHERE workflow_id = $1 AND trigger_id = $2;

@@ -328,11 +328,28 @@ ORDER BY t.due_at LIMIT 1;
 UPDATE triggers SET
   due_at = g.value ->> 'due_at', epoch = epoch + 1, failures = g.value ->> 'failures',
   served_at = coalesce(g.value ->> 'served_at', served_at),
-  fired_at = coalesce(g.value ->> 'fired_at', fired_at), error = g.value ->> 'error'
+  fired_at = coalesce(g.value ->> 'fired_at', fired_at), error = g.value ->> 'error',
+  cursor = coalesce(g.value ->> 'cursor', cursor)
 FROM json_each(?1) g
 WHERE workflow_id = g.value ->> 'workflow_id' AND triggers.id = g.value ->> 'id'
   AND epoch = g.value ->> 'epoch' AND due_at IS NOT NULL
 RETURNING workflow_id, triggers.id;
+
+-- name: hold_trigger
+UPDATE triggers SET due_at = ?4, epoch = epoch + 1
+WHERE workflow_id = ?1 AND id = ?2 AND epoch = ?3 AND due_at IS NOT NULL RETURNING epoch;
+
+-- name: known_items
+SELECT item, seen_at FROM seen_items
+WHERE workflow_id = ?1 AND trigger_id = ?2 AND item IN (SELECT value FROM json_each(?3));
+
+-- name: see_items
+INSERT INTO seen_items (workflow_id, trigger_id, item, seen_at)
+SELECT ?1, ?2, value, ?4 FROM json_each(?3) WHERE true
+ON CONFLICT (workflow_id, trigger_id, item) DO UPDATE SET seen_at = excluded.seen_at;
+
+-- name: forget_old_items
+DELETE FROM seen_items WHERE workflow_id = ?1 AND trigger_id = ?2 AND seen_at < ?3;
 
 -- name: forget_items
 DELETE FROM seen_items WHERE workflow_id = ? AND trigger_id = ?;

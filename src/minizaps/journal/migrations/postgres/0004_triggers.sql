@@ -18,3 +18,4 @@ CREATE TABLE seen_items (
   seen_at bigint NOT NULL,  -- the last time
   PRIMARY KEY (workflow_id, trigger_id, item)
 );
+CREATE INDEX seen_items_by_age ON seen_items (workflow_id, trigger_id, seen_at);

@@ -16,3 +16,4 @@ CREATE TABLE seen_items (
   seen_at INTEGER NOT NULL,  -- the last time
   PRIMARY KEY (workflow_id, trigger_id, item)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX seen_items_by_age ON seen_items (workflow_id, trigger_id, seen_at);
