@@ -50,7 +50,7 @@ def test_a_sound_postgres(minizaps: Minizaps, on_postgres: str) -> None:
         "between this machine and the database",
         " in use, ",
         "autovacuum: on",
-        "migrations: up to date (0003_credentials.sql)",
+        "migrations: up to date (0004_triggers.sql)",
         "workers: none is alive",
     ):
         assert words in found.out

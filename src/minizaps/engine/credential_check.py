@@ -46,3 +46,11 @@ def uses(definition: dict[str, Any], takes: Mapping[str, Takes]) -> Iterator[Use
             yield Use(f"{pointer}/credential", step["credential"], types)
         if kind == "wait" and config.get("secret") is not None:
             yield Use(f"{pointer}/config/secret", config["secret"], (Hmac.type,))
+    for index, trigger in enumerate(definition.get("triggers", [])):
+        yield from _of_trigger(trigger.get("config", {}), f"/triggers/{index}/config", takes)
+
+
+def _of_trigger(config: dict[str, Any], pointer: str, takes: Mapping[str, Takes]) -> Iterator[Use]:
+    if config.get("credential") is not None:
+        kind = config.get("type", "")
+        yield Use(f"{pointer}/credential", config["credential"], takes[kind].types)

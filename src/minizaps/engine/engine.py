@@ -250,9 +250,11 @@ class WorkflowEngine:
             limits=None if plan.limits is None else plan.limits.of_run(trigger, workflow),
         )
 
-    async def read(self, trigger_id: str, config: PollTriggerConfig, cursor: Any) -> Found:
+    async def read(
+        self, project: str, trigger_id: str, config: PollTriggerConfig, cursor: Any
+    ) -> Found:
         """Read the source of a poll once; see `engine.reading`."""
-        return await read(trigger_id, config, cursor, self._tools, self.CONNECTOR_MAP)
+        return await read(project, trigger_id, config, cursor, self._tools, self.CONNECTOR_MAP)
 
     async def start_child(
         self, project: str, config: CallConfig, trigger: dict[str, Any], run_id: str, parent: Parent

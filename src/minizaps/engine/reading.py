@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
@@ -13,9 +13,10 @@ from minizaps.definition.expressions import Template, compile_template
 from minizaps.definition.poll import PollDefaults, PollTriggerConfig
 from minizaps.engine.attempt import Given, Tools, make_attempt
 from minizaps.engine.plan import ConnectorMap, make_task
-from minizaps.errors import ConnectorError, CredentialUnusable, ExpressionError
+from minizaps.errors import ConnectorError, ExpressionError
 from minizaps.ids import uuid7
 
+T = TypeVar("T")
 LONGEST_LOOK = 60.0  # seconds
 MOST_LISTED = 10_000
 
@@ -33,24 +34,31 @@ class Found(NamedTuple):
 
 
 async def read(
-    trigger_id: str, config: PollTriggerConfig, cursor: Any, tools: Tools, connectors: ConnectorMap
+    project: str,
+    trigger_id: str,
+    config: PollTriggerConfig,
+    cursor: Any,
+    tools: Tools,
+    connectors: ConnectorMap,
 ) -> Found:
     """Read a source once.
 
     Args:
+        project: whose credential it uses.
         cursor: the last look's; None at the first.
 
     Raises:
         ConnectorError: it cannot be read, or not as a list of items with ids.
         DefinitionInvalid: its connector is no longer installed.
     """
-    step = written.Step(id=trigger_id, type=config.type, config=config.config)
+    step = written.Step(
+        id=trigger_id, type=config.type, config=config.config, credential=config.credential
+    )
     task = make_task(step, connectors)
-    if config.credential is not None:
-        raise CredentialUnusable("a poll cannot use a credential yet")
     timeout = min(task.timeout or LONGEST_LOOK, LONGEST_LOOK)
     # Each look is a request of its own: none is answered by what an earlier one was.
-    given = Given(uuid7(), trigger_id, config.type, 1, {"cursor": cursor}, (), timeout)
+    scope = {"cursor": cursor}
+    given = Given(project, uuid7(), trigger_id, config.type, 1, scope, (), timeout, _at_once)
     outcome = await make_attempt(task, given, tools, None)
     if outcome.error is not None:
         raise outcome.error
@@ -71,6 +79,11 @@ async def read(
     if reading.cursor is not None:
         cursor = _value("cursor", _compiled(reading.cursor), {**scope, "items": items})
     return Found(found, cursor)
+
+
+async def _at_once(call: Callable[[], Awaitable[T]]) -> T:
+    """A look that meets a journal out of reach is made again, whole."""
+    return await call()
 
 
 def _compiled(source: str | None) -> Template:

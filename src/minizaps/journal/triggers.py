@@ -147,7 +147,9 @@ class Triggers:
             for start in begun:
                 if start.new.limits is not None:
                     place = places[start.run_id]
-                    entered = await gates.enter(tx, self._db.transitions.begin, start, place)
+                    entered = await gates.enter(
+                        tx, self._db.transitions.begin, start, place, self._clock
+                    )
                     if not isinstance(entered, Earlier):
                         moves = moves.and_these(entered)
             return won, moves
@@ -160,7 +162,7 @@ class Triggers:
 
     def _start(self, run: NewRun, now: int) -> Start:
         facts = orjson.dumps({"trigger": run.trigger}).decode()
-        return Start(uuid7(now), run, None, now, facts, None)
+        return Start(uuid7(now), run, None, now, now, facts, None)
 
 
 def _row(firing: Firing, now: int) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class Poller:
     async def _firing(self, trigger: DueTrigger, config: PollTriggerConfig) -> Firing:
         cursor = None if trigger.cursor is None else orjson.loads(trigger.cursor)
         try:
-            found = await self._engine.read(trigger.id, config, cursor)
+            found = await self._engine.read(trigger.project, trigger.id, config, cursor)
         except JournalUnavailable:
             raise
         except MinizapsError as error:
