@@ -76,8 +76,6 @@ async def test_a_body_is_json_a_form_or_text(
         (FORM, b"a=%00", 400),
         (FORM, b"%00=a", 400),
         (FORM, b"&".join(b"a%d=1" % n for n in range(1001)), 400),
-        ({"content-type": "image/png"}, b"\x89PNG", 415),
-        ({"content-type": "multipart/form-data; boundary=x"}, b"--x--", 415),
         ({"content-type": "\xff"}, b"x", 415),
         ({"webhook-id": "x" * 256}, b"{}", 400),
         (JSON, b'"' + b"x" * 2**20 + b'"', 413),
@@ -117,10 +115,8 @@ async def test_a_query_that_cannot_be_data_is_refused(
     assert (await server.client().post(f"{hook}?{query}")).status_code == 400
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-async def test_any_method_calls_a_hook_without_a_key(
-    server: Server, hook: str, method: str
-) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+async def test_a_method_calls_a_hook_without_a_key(server: Server, hook: str, method: str) -> None:
     await called(server, await server.client().request(method, hook))
 
 

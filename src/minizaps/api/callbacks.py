@@ -20,7 +20,7 @@ from minizaps.definition.strict_json import parse_document
 from minizaps.errors import Conflict, CredentialUnusable, MinizapsError, NotFound
 from minizaps.journal.signals import Callback
 from minizaps.journal.status import ENDED
-from minizaps.triggers.signature import refusal
+from minizaps.triggers.signature import STANDARD, refusal
 
 logger = logging.getLogger("minizaps.api")
 
@@ -117,7 +117,8 @@ class Callbacks:
         if found.secret is not None:
             headers = {name.lower(): value for name, value in request.headers.items()}
             now = self._app.clock.now()
-            if reason := refusal(await self._secret(found), headers, raw, now):
+            secret = await self._secret(found)
+            if reason := refusal(STANDARD, [secret], headers, raw, now):
                 raise HttpProblem(401, "Signature refused", reason)
         given: Any
         if found.answer == ANY:
@@ -129,7 +130,7 @@ class Callbacks:
             return pages.said("Thank you", in_words(signal), 200)
         return JSONResponse({"run_id": found.run_id, "step": found.path})
 
-    async def _secret(self, found: Callback) -> bytes:
+    async def _secret(self, found: Callback) -> Hmac:
         """The secret that signs the call."""
         run = await self._app.listings.run(found.run_id)
         try:
@@ -140,7 +141,7 @@ class Callbacks:
             logger.error("a signed callback cannot be checked: %s", error)
             detail = "the secret of this step is not set up on the server"
             raise HttpProblem(503, "Not set up", detail, {"Retry-After": "60"}) from None
-        return opened.key()
+        return opened
 
 
 def _decision(request: Request, raw: bytes) -> Decision:

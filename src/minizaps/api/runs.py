@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from minizaps.api.answers import callback_urls
 from minizaps.api.auth import Identity, Operator, Role, TheApp, Viewer
 from minizaps.api.bodies import StrictRoute
+from minizaps.api.ending import wait_for_end
 from minizaps.api.shapes import (
     LARGEST_NUMBER,
     Attempt,
@@ -37,13 +37,9 @@ from minizaps.engine.timeline import StepView, timeline
 from minizaps.errors import DefinitionInvalid, InvalidInput, NotFound, Problem
 from minizaps.journal.listings import RunFilter
 from minizaps.journal.records import Idempotency, Started
-from minizaps.journal.status import ENDED, Status
-from minizaps.worker.duties import wait_for
+from minizaps.journal.status import Status
 
 router = APIRouter(tags=["runs"], route_class=StrictRoute)
-
-FIRST_LOOK = 0.03  # seconds
-LOOK_AGAIN = 0.5  # seconds: finds what another process has written
 
 Key = Annotated[
     str | None,
@@ -112,7 +108,7 @@ async def start_run(
             by=who.actor,
         )
     started = await app.start(new)
-    if wait is not None and await _wait_for_end(app, started.run_id, who.project, wait):
+    if wait is not None and await wait_for_end(app, started.run_id, who.project, wait):
         response.status_code = 200
     return await run_started(app, who, started, response)
 
@@ -263,24 +259,6 @@ async def run_started(app: App, who: Identity, started: Started, response: Respo
     if not started.created:
         response.headers["Idempotency-Replayed"] = "true"
     return await run_detail(app, started.run_id, who.project)
-
-
-async def _wait_for_end(app: App, run_id: str, project: str, seconds: float) -> bool:
-    changed = asyncio.Event()
-    app.journal.watch(run_id, changed)
-    pause = FIRST_LOOK
-    try:
-        async with asyncio.timeout(seconds):
-            while (await app.listings.run(run_id, project)).status not in ENDED:
-                await wait_for(changed, pause)
-                changed.clear()
-                # A worker elsewhere drives the run: a short one is soon seen, a long one cheaply.
-                pause = min(pause * 1.5, LOOK_AGAIN)
-        return True
-    except TimeoutError:
-        return False
-    finally:
-        app.journal.unwatch(run_id, changed)
 
 
 @contextmanager

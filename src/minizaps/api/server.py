@@ -17,7 +17,6 @@ from minizaps.api import (
     dead_letters,
     events,
     health,
-    hooks,
     problems,
     runs,
     workflows,
@@ -26,7 +25,9 @@ from minizaps.api.auth import Authenticator
 from minizaps.api.bodies import BodyLimit
 from minizaps.api.callbacks import Callbacks
 from minizaps.api.consents import ConsentPage
-from minizaps.api.hooks import Hooks, describe
+from minizaps.api.hooks.description import describe
+from minizaps.api.hooks.door import PREFIX as HOOKS
+from minizaps.api.hooks.door import Hooks
 from minizaps.app import App
 
 ROUTERS = (workflows, runs, answers, events, dead_letters, connectors, credentials, access)
@@ -44,7 +45,7 @@ def create_server(app: App) -> ASGIApp:
     api.state.authenticator = Authenticator(app.access)
     doors = _Dispatch(
         api,
-        (hooks.PREFIX, Hooks(app)),
+        (HOOKS, Hooks(app)),
         (callbacks.PREFIX, Callbacks(app)),
         (consents.PATH, ConsentPage(app)),
     )

@@ -44,3 +44,4 @@ def configure_logs(settings: Settings) -> None:
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else text)
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     logging.getLogger("uvicorn").setLevel("WARNING")
+    logging.getLogger("python_multipart").setLevel("ERROR")  # the caller is told, not the log

@@ -24,7 +24,8 @@ from minizaps.definition.problems import suggest, validation_problems
 from minizaps.definition.reach import Reach, before_start
 from minizaps.definition.steps import BLOCKS, Takes, fixed_fields
 from minizaps.definition.strict_json import check_json, join_pointer
-from minizaps.definition.tree import JsonObject, walk
+from minizaps.definition.tree import JsonObject, members, walk
+from minizaps.definition.webhook_check import webhook_problems
 from minizaps.definition.workflow import LARGEST_DEFINITION, MOST_STEPS, Definition
 from minizaps.errors import DefinitionInvalid, ExpressionSyntaxError, JsonInvalid, Problem
 
@@ -120,10 +121,11 @@ class _Checker:
         for name in ("concurrency", "rate", "debounce"):
             part = definition.get(name)
             self._key(part.get("key") if isinstance(part, dict) else None, f"/{name}/key")
-        triggers = definition.get("triggers")
-        for index, trigger in enumerate(triggers if isinstance(triggers, list) else ()):
-            if isinstance(trigger, dict) and trigger.get("type") == POLL:
-                self._poll(trigger.get("config"), f"/triggers/{index}/config")
+        for here, trigger in members(definition.get("triggers"), "/triggers"):
+            if trigger.get("type") == "webhook":
+                self.problems += webhook_problems(trigger.get("config"), f"{here}/config")
+            elif trigger.get("type") == POLL:
+                self._poll(trigger.get("config"), f"{here}/config")
         read = {here: self._step(step, here) for here, step in walk(definition)}
         return self.problems + Reach(read, self.places).problems(definition)
 

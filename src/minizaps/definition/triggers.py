@@ -9,6 +9,7 @@ from pydantic import Field
 from minizaps.definition.poll import PollTriggerConfig
 from minizaps.definition.steps import Id, Model
 from minizaps.definition.timing import ScheduleTriggerConfig
+from minizaps.definition.webhook_trigger import WebhookTriggerConfig
 
 
 class _AnyTrigger(Model):
@@ -23,10 +24,6 @@ class ManualTrigger(_AnyTrigger):
     """A person or a program starts runs, which is always possible."""
 
     type: Literal["manual"]
-
-
-class WebhookTriggerConfig(Model):
-    """An inbound hook. It has no fields yet."""
 
 
 class WebhookTrigger(_AnyTrigger):

@@ -17,6 +17,7 @@ from minizaps.definition.expressions import Compiled, Template, compile_conditio
 from minizaps.definition.input_schema import InputCheck, compile_schema
 from minizaps.definition.problems import validation_problems
 from minizaps.definition.steps import RetryPolicy
+from minizaps.definition.triggers import AnyTrigger
 from minizaps.definition.workflow import Definition
 from minizaps.engine.limits import WorkflowLimits, limits_of
 from minizaps.errors import ConnectorError, DefinitionInvalid, ExpressionError, Problem
@@ -154,6 +155,7 @@ class Plan:
         priority: of the project's queued runs, the highest is claimed first.
         limits: what limits when its runs may start.
         reads_clock: whether an expression may ask for the time.
+        triggers: what starts its runs, by the triggers' ids.
     """
 
     workflow_id: str
@@ -166,6 +168,7 @@ class Plan:
     limits: WorkflowLimits | None
     input_check: InputCheck | None
     reads_clock: bool
+    triggers: Mapping[str, AnyTrigger]
 
     def all_steps(self) -> list[PlannedStep]:
         """Every step, nested ones too, in the order of the text."""
@@ -233,6 +236,7 @@ def make_plan(
         limits=limits_of(workflow_id, model),
         input_check=None if model.input_schema is None else compile_schema(model.input_schema),
         reads_clock=b"now" in orjson.dumps(definition),
+        triggers={str(trigger.id): trigger for trigger in model.triggers},
     )
 
 
