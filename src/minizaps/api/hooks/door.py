@@ -193,7 +193,7 @@ def _cors(rules: Rules, scope: Scope) -> RawHeaders:
     """What lets a page of an allowed origin call, by the Fetch standard."""
     given = dict(scope["headers"])
     origin = given.get(b"origin", b"").decode("latin-1")
-    if origin not in rules.cors and "*" not in rules.cors:
+    if not origin or not rules.cors & {origin, "*"}:
         return [(b"vary", b"Origin")]
     headers = [(b"vary", b"Origin"), (b"access-control-allow-origin", origin.encode("latin-1"))]
     if scope["method"] == "OPTIONS":
