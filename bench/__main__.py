@@ -15,7 +15,18 @@ from pathlib import Path
 
 import uvloop
 
-from bench import alone, blocks, claims, first_step, growth, scale, waiting, webhook, workloads
+from bench import (
+    alone,
+    blocks,
+    claims,
+    first_step,
+    growth,
+    hooks,
+    scale,
+    waiting,
+    webhook,
+    workloads,
+)
 from bench.options import QUICK, Options
 from bench.postgres import described
 from bench.processes import Busy, disk_folder, machine
@@ -35,6 +46,7 @@ MEASURES: dict[str, Measure] = {
     "first-step": first_step.measure,
     "claims": claims.measure,
     "webhook": webhook.measure,
+    "hooks": hooks.measure,
 }
 
 

@@ -22,6 +22,7 @@ class Options:
         settle: seconds of rest after a start, before memory is read.
         listings: how often the list of runs is read.
         loops: runs with a loop, one after the other.
+        hooks: of each kind, a repetition.
     """
 
     repeat: int = 3
@@ -36,6 +37,7 @@ class Options:
     settle: float = 2.0
     listings: int = 500
     loops: int = 10
+    hooks: int = 10_000
 
 
 QUICK = Options(
@@ -51,4 +53,5 @@ QUICK = Options(
     settle=0.5,
     listings=50,
     loops=2,
+    hooks=500,
 )

@@ -1,0 +1,98 @@
+"""Hooks: what a signed one costs the server until it is on disk, against an unsigned one."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.client import closed_loop, orders
+from bench.options import Options
+from bench.server import Server, start_server
+from bench.table import Row
+
+SECRET = "of the sender of the bench"
+VARIABLE = "BENCH_HOOK_SECRET"  # a setting's name behind MINIZAPS_, so that the server is given it
+HOOKS: dict[str, dict[str, Any]] = {
+    "unsigned": {},
+    "standard": {"secret": f"env:MINIZAPS_{VARIABLE}"},
+    "github": {"secret": f"env:MINIZAPS_{VARIABLE}", "signature": "github"},
+}
+
+Request = Callable[[int], bytes]
+
+
+async def measure(folder: Path, options: Options) -> list[Row]:
+    """Send as many hooks of each kind, in turns, to an API without a worker: runs only start."""
+    github = Row("hooks", f"CPU per hook, {options.hooks:,} of GitHub signed, or not", "us")
+    standard = Row("hooks", "CPU per hook, webhook-id signed, or not", "us")
+    keyed = Row("hooks", "CPU per hook, with a webhook-id, or without", "us")
+    rate = Row("hooks", "hooks of GitHub signed, or not, on disk", "hooks/s")
+    server = await start_server(folder / "hooks", workers=0, **{VARIABLE: SECRET})
+    try:
+        paths = {name: await server.create_workflow(_workflow(name, HOOKS[name])) for name in HOOKS}
+        plain = paths["unsigned"]
+        for n in range(-1, options.repeat):  # the first round only warms up
+            bare_us, bare_rate = await _sent(server, orders(plain), options.hooks)
+            signed_us, signed_rate = await _sent(server, _github(paths["github"]), options.hooks)
+            id_us, _ = await _sent(server, _standard(plain, n), options.hooks)
+            both_us, _ = await _sent(server, _standard(paths["standard"], n), options.hooks)
+            if n >= 0:
+                github.add(signed_us, bare_us)
+                rate.add(signed_rate, bare_rate)
+                standard.add(both_us, id_us)
+                keyed.add(id_us, bare_us)
+    finally:
+        await server.stop()
+    return [github, standard, keyed, rate]
+
+
+async def _sent(server: Server, request: Request, number: int) -> tuple[float, float]:
+    """Microseconds of the server's CPU per hook, and hooks a second."""
+    cpu, began = server.child.cpu(), time.monotonic()
+    load = await closed_loop(server.port, request, number=number)
+    if load.refused:
+        raise RuntimeError(f"{load.refused} of {number} hooks were refused")
+    took = time.monotonic() - began
+    return (server.child.cpu() - cpu) / number * 1e6, number / took
+
+
+def _workflow(name: str, config: dict[str, Any]) -> dict[str, Any]:
+    step = {"type": "set", "config": {"values": {"order": "{{ trigger.body.number }}"}}}
+    return {"name": name, "triggers": [{"type": "webhook", "config": config}], "steps": [step]}
+
+
+def _github(path: str) -> Request:
+    order = orders(path)
+
+    def request(number: int) -> bytes:
+        first, _, body = order(number).partition(b"\r\n\r\n")
+        signature = _digest(body).hex()
+        return first + f"\r\nX-Hub-Signature-256: sha256={signature}\r\n\r\n".encode() + body
+
+    return request
+
+
+def _standard(path: str, part: int) -> Request:
+    """Requests with the headers of Standard Webhooks, each with an id of its own."""
+    order = orders(path)
+    name = path[-8:]
+
+    def request(number: int) -> bytes:
+        first, _, body = order(number).partition(b"\r\n\r\n")
+        identity, at = f"{name}-{part}-{number}", int(time.time())
+        signature = b64encode(_digest(f"{identity}.{at}.".encode() + body)).decode()
+        headers = (
+            f"\r\nwebhook-id: {identity}\r\nwebhook-timestamp: {at}"
+            f"\r\nwebhook-signature: v1,{signature}\r\n\r\n"
+        )
+        return first + headers.encode() + body
+
+    return request
+
+
+def _digest(message: bytes) -> bytes:
+    return hmac.digest(SECRET.encode(), message, "sha256")
