@@ -34,6 +34,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     },
     "docs/control-flow.md": {"fields": reference.control_fields},
     "docs/run-limits.md": {"fields": reference.run_limit_fields},
+    "docs/webhooks.md": {"fields": reference.webhook_fields},
     "docs/state-machine.md": {
         "statuses": interfaces.statuses_table,
         "diagram": interfaces.state_diagram,

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from docs.fields import field_rows, field_table
 from docs.markdown import code, fenced, table
 from minizaps import BaseConnector, ConnectorConfig, WorkflowEngine
-from minizaps.definition import poll, steps, timing, triggers, workflow
+from minizaps.definition import poll, steps, timing, triggers, webhook_trigger, workflow
 from minizaps.definition.durations import LONGEST
 from minizaps.definition.strict_json import DEEPEST
 from minizaps.engine.planner import MOST_INTERRUPTIONS
@@ -63,6 +63,16 @@ def control_fields() -> str:
         (steps.CallConfig, "its `config`"),
         (steps.Wait, "a step of type `wait`"),
         (steps.WaitConfig, "its `config`"),
+    )
+
+
+def webhook_fields() -> str:
+    """The models of a webhook trigger's config, each with its table."""
+    return _models(
+        (webhook_trigger.WebhookTriggerConfig, "the `config` of a trigger of type `webhook`"),
+        (webhook_trigger.HmacSignature, "a `signature` of its own"),
+        (webhook_trigger.Respond, "its `respond`"),
+        (webhook_trigger.Answer, "the `failed` of a `respond`"),
     )
 
 

@@ -8,12 +8,13 @@ from collections import OrderedDict
 from typing import Any, NamedTuple
 
 from starlette.requests import ClientDisconnect
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from minizaps.api.hooks.body import parse_body
 from minizaps.api.hooks.compression import decompress
 from minizaps.api.hooks.delivery import checked, digest
+from minizaps.api.hooks.no_start import RawHeaders, cors, greeted, no_start
 from minizaps.api.hooks.rules import PlannedRespond, Rules, Signed, plan_rules
 from minizaps.api.hooks.secret import secrets_of
 from minizaps.api.hooks.text import fields_of
@@ -30,11 +31,8 @@ PREFIX = "/hooks/"
 REMEMBERED = 1.0  # seconds that a token's lead is believed without another look
 MOST_REMEMBERED = 10_000
 LONGEST_TOKEN = 64
-LONGEST_CHALLENGE = 1000
 _HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _HIDDEN = frozenset({"authorization", "cookie", "proxy-authorization"})
-
-RawHeaders = list[tuple[bytes, bytes]]
 
 
 class Lead(NamedTuple):
@@ -59,7 +57,7 @@ class Hooks:
             if lead is None:
                 raise NotFound("no active workflow has this hook")
             if lead.rules.cors:
-                shared = _cors(lead.rules, scope)
+                shared = cors(lead.rules, scope)
             answer = await self._take(lead.hook, lead.rules, scope, receive)
         except Exception as error:
             answer = problem_of(error)
@@ -77,7 +75,7 @@ class Hooks:
     ) -> str | Response:
         """The run's id, or another answer."""
         if scope["method"] not in rules.methods:
-            return _no_start(scope["method"], rules)
+            return no_start(scope["method"], rules)
         app = self._app
         raw = content = await _read(receive)
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
@@ -86,8 +84,8 @@ class Hooks:
         if "content-encoding" in headers:
             content = decompress(raw, headers["content-encoding"], app.settings.max_body_bytes)
         body = parse_body(content, headers.get("content-type", ""))
-        if rules.signed is not None and (greeted := _greeted(rules.signed, headers, body)):
-            return greeted
+        if rules.signed is not None and (hello := greeted(rules.signed, headers, body)):
+            return hello
         query = scope["query_string"].decode("latin-1")
         trigger = {
             "id": hook.trigger_id,
@@ -177,40 +175,3 @@ async def _read(receive: Receive) -> bytes:
         parts.append(message.get("body", b""))
         if not message.get("more_body", False):
             return b"".join(parts)
-
-
-def _no_start(method: str, rules: Rules) -> Response:
-    """The answer to a method that starts no run: a look, or a browser's question."""
-    allowed = ", ".join(sorted(rules.methods | {"HEAD", "OPTIONS"}))
-    if method == "HEAD":
-        return Response(status_code=200)
-    if method == "OPTIONS":
-        return Response(status_code=204, headers={"Allow": allowed})
-    raise HttpProblem(405, "Not allowed here", f"call this URL with {allowed}", {"Allow": allowed})
-
-
-def _cors(rules: Rules, scope: Scope) -> RawHeaders:
-    """What lets a page of an allowed origin call, by the Fetch standard."""
-    given = dict(scope["headers"])
-    origin = given.get(b"origin", b"").decode("latin-1")
-    if not origin or not rules.cors & {origin, "*"}:
-        return [(b"vary", b"Origin")]
-    headers = [(b"vary", b"Origin"), (b"access-control-allow-origin", origin.encode("latin-1"))]
-    if scope["method"] == "OPTIONS":
-        headers += [
-            (b"access-control-allow-methods", ", ".join(sorted(rules.methods)).encode()),
-            (b"access-control-allow-headers", b"*"),
-            (b"access-control-max-age", b"600"),
-        ]
-    return headers
-
-
-def _greeted(signed: Signed, headers: dict[str, str], body: Any) -> Response | None:
-    """The answer to a sender who only tries the URL: GitHub's ping, Slack's challenge."""
-    if signed.greeting == "github" and headers.get("x-github-event") == "ping":
-        return Response(status_code=204)
-    if signed.greeting == "slack" and isinstance(body, dict):
-        challenge = body.get("challenge") if body.get("type") == "url_verification" else None
-        if isinstance(challenge, str) and len(challenge) <= LONGEST_CHALLENGE:
-            return PlainTextResponse(challenge, headers={"X-Content-Type-Options": "nosniff"})
-    return None
