@@ -36,15 +36,21 @@ async def measure(folder: Path, options: Options) -> list[Row]:
         paths = {name: await server.create_workflow(_workflow(name, HOOKS[name])) for name in HOOKS}
         plain = paths["unsigned"]
         for n in range(-1, options.repeat):  # the first round only warms up
-            bare_us, bare_rate = await _sent(server, orders(plain), options.hooks)
-            signed_us, signed_rate = await _sent(server, _github(paths["github"]), options.hooks)
-            id_us, _ = await _sent(server, _standard(plain, n), options.hooks)
-            both_us, _ = await _sent(server, _standard(paths["standard"], n), options.hooks)
+            requests = {
+                "bare": orders(plain),
+                "github": _github(paths["github"]),
+                "id": _standard(plain, n),
+                "signed id": _standard(paths["standard"], n),
+            }
+            sent: dict[str, tuple[float, float]] = {}
+            # The database grows meanwhile: each kind is in turns early and late.
+            for kind in list(requests) if n % 2 else reversed(requests):
+                sent[kind] = await _sent(server, requests[kind], options.hooks)
             if n >= 0:
-                github.add(signed_us, bare_us)
-                rate.add(signed_rate, bare_rate)
-                standard.add(both_us, id_us)
-                keyed.add(id_us, bare_us)
+                github.add(sent["github"][0], sent["bare"][0])
+                standard.add(sent["signed id"][0], sent["id"][0])
+                keyed.add(sent["id"][0], sent["bare"][0])
+                rate.add(sent["github"][1], sent["bare"][1])
     finally:
         await server.stop()
     return [github, standard, keyed, rate]

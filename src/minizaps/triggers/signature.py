@@ -8,6 +8,7 @@ import os
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from pydantic import SecretStr, ValidationError
@@ -186,10 +187,16 @@ def read_secret(reference: str) -> Hmac:
     if not value:
         raise SettingsInvalid(f"the environment variable {name} is not set")
     try:
-        return Hmac(secret=SecretStr(value))
+        return _secret_of(value)
     except ValidationError as error:
         detail = error.errors(include_input=False)[0]["ctx"]["error"]
         raise SettingsInvalid(f"the environment variable {name}: {detail}") from None
+
+
+@lru_cache(maxsize=100)
+def _secret_of(text: str) -> Hmac:
+    """Checked once, not for each call."""
+    return Hmac(secret=SecretStr(text))
 
 
 def _is_near(at: str, now: int, tolerance: float) -> bool:
