@@ -15,11 +15,11 @@ from bench.server import Server, start_server
 from bench.table import Row
 
 SECRET = "of the sender of the bench"
-VARIABLE = "BENCH_HOOK_SECRET"  # a setting's name behind MINIZAPS_, so that the server is given it
+CREDENTIAL = {"name": "sender", "type": "hmac", "data": {"secret": SECRET}}
 HOOKS: dict[str, dict[str, Any]] = {
     "unsigned": {},
-    "standard": {"secret": f"env:MINIZAPS_{VARIABLE}"},
-    "github": {"secret": f"env:MINIZAPS_{VARIABLE}", "signature": "github"},
+    "standard": {"secret": "sender"},
+    "github": {"secret": "sender", "signature": "github"},
 }
 
 Request = Callable[[int], bytes]
@@ -31,8 +31,9 @@ async def measure(folder: Path, options: Options) -> list[Row]:
     standard = Row("hooks", "CPU per hook, webhook-id signed, or not", "us")
     keyed = Row("hooks", "CPU per hook, with a webhook-id, or without", "us")
     rate = Row("hooks", "hooks of GitHub signed, or not, on disk", "hooks/s")
-    server = await start_server(folder / "hooks", workers=0, **{VARIABLE: SECRET})
+    server = await start_server(folder / "hooks", workers=0)
     try:
+        await server.api("POST", "/api/v1/credentials", CREDENTIAL)
         paths = {name: await server.create_workflow(_workflow(name, HOOKS[name])) for name in HOOKS}
         plain = paths["unsigned"]
         for n in range(-1, options.repeat):  # the first round only warms up

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import subprocess
@@ -23,6 +24,7 @@ from minizaps.clock import ManualClock
 from minizaps.settings import Settings
 from tests.api.support import PATIENCE, Server, Sink
 
+SECRET_KEY = base64.b64encode(b"0123456789abcdef" * 2).decode()
 ROUTES = create_api()  # once a process: making them takes longer than most tests
 
 
@@ -36,6 +38,8 @@ async def open_server(
 
         async def start(**settings: Any) -> Server:
             clock = ManualClock()
+            if not database_url.startswith("sqlite"):  # there the data folder has a key of its own
+                settings.setdefault("secret_key", SECRET_KEY)
             chosen = Settings(
                 data_dir=tmp_path,
                 database_url=database_url,

@@ -1,18 +1,13 @@
-"""Hooks for tests: signed calls, and a stand-in that opens credentials."""
+"""Hooks for tests: signed calls, and the secrets that sign them."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from pydantic import SecretStr
 
-from minizaps.credentials.credential import Credential
-from minizaps.credentials.types import Hmac
-from minizaps.errors import CredentialUnusable
 from tests.api.support import Server, hooked, set_step
 from tests.api.test_workflows import hook_of
 
@@ -20,22 +15,12 @@ SECRET = "the sender's secret"
 JSON = {"content-type": "application/json"}
 
 
-@dataclass
-class OpenedByName:
-    """To be removed when the installation keeps credentials itself (`App.vault`)."""
-
-    credentials: dict[str, Credential] = field(default_factory=dict)
-
-    async def open(self, project: str, name: str) -> Credential:
-        if name not in self.credentials:
-            raise CredentialUnusable(f"there is no credential {name!r}")
-        return self.credentials[name]
-
-
-def keep(server: Server, **secrets: str) -> None:
+async def keep(server: Server, **secrets: str) -> None:
     """Keep some secrets as credentials of type `hmac`."""
-    found = {name: Hmac(secret=SecretStr(text)) for name, text in secrets.items()}
-    object.__setattr__(server.app, "vault", OpenedByName(dict(found)))
+    for name, text in secrets.items():
+        new = {"name": name, "type": "hmac", "data": {"secret": text}}
+        answer = await server.admin.post("/api/v1/credentials", json=new)
+        assert answer.status_code == 201, answer.text
 
 
 async def hook_with(server: Server, *steps: dict[str, Any], **config: Any) -> str:

@@ -199,11 +199,7 @@ def signed(secret: bytes, body: bytes, at: int, **wrong: str) -> dict[str, str]:
     return {**headers, "webhook-signature": f"v1,AAAA v1,{mark}", **wrong}
 
 
-KEY = base64.b64encode(b"0123456789abcdef" * 2).decode()
-
-
-async def test_a_signed_call_is_taken_and_any_other_refused(open_server: Any) -> None:
-    server = await open_server(secret_key=KEY)
+async def test_a_signed_call_is_taken_and_any_other_refused(server: Server) -> None:
     secret = b"a long secret of the other side"
     data = {"secret": "whsec_" + base64.b64encode(secret).decode()}
     new = {"name": "shop", "type": "hmac", "data": data}
@@ -226,8 +222,7 @@ async def test_a_signed_call_is_taken_and_any_other_refused(open_server: Any) ->
     assert (await server.look(run["id"]))["output"] == {"got": {"n": 1}}
 
 
-async def test_a_secret_that_is_gone_is_said(open_server: Any) -> None:
-    server = await open_server(secret_key=KEY)
+async def test_a_secret_that_is_gone_is_said(server: Server) -> None:
     new = {"name": "shop", "type": "hmac", "data": {"secret": "a secret"}}
     await server.admin.post(f"{API}/credentials", json=new)
     _, found = await waiting(server, secret="shop")

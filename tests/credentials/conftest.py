@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
 
-from tests.api.conftest import open_server, sink  # noqa: F401
-from tests.api.support import Server
+from tests.api.conftest import open_server, server, sink  # noqa: F401
 from tests.credentials.token_server import TokenServer
-
-KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
-
-
-@pytest.fixture
-def settings(database_url: str) -> dict[str, Any]:
-    """On Postgres the secret key is a setting; on SQLite the data folder has one."""
-    return {} if database_url.startswith("sqlite") else {"secret_key": KEY}
-
-
-@pytest.fixture
-async def server(open_server: Callable[..., Any], settings: dict[str, Any]) -> Server:  # noqa: F811
-    """An open installation, with the client `admin`."""
-    found: Server = await open_server(**settings)
-    return found
 
 
 @pytest.fixture

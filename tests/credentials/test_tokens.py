@@ -129,15 +129,15 @@ async def test_a_token_is_renewed_before_its_end(server: Server, token_server: T
 
 
 async def test_two_processes_renew_a_token_once(
-    open_server: Any, settings: dict[str, Any], token_server: TokenServer, database_url: str
+    open_server: Any, token_server: TokenServer, database_url: str
 ) -> None:
-    first = await open_server(**settings)
+    first = await open_server()
     await create(first, token_server)
     await connect(first, token_server)
     # A second worker on one SQLite file is refused: the same vault is opened beside it.
     vaults = [first.app.vault]
     if not database_url.startswith("sqlite"):
-        second = await open_server(**settings)
+        second = await open_server()
         second.clock.move_to(first.clock.now())
         vaults.append(second.app.vault)
         second.clock.advance(3590)

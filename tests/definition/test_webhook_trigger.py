@@ -20,7 +20,7 @@ def hooked(**config: Any) -> dict[str, Any]:
 GOOD: list[dict[str, Any]] = [
     {},
     {"secret": "shop"},
-    {"secret": ["shop", "env:SHOP"], "signature": "stripe", "tolerance": "PT10M"},
+    {"secret": ["shop", "shop-2"], "signature": "stripe", "tolerance": "PT10M"},
     {"secret": "shop", "signature": {"header": "X-Sig", "algorithm": "sha1", "prefix": "a="}},
     {"methods": ["GET"], "dedupe": "X-Request-Id", "cors": ["*", "http://localhost:3000"]},
     {"dedupe": "{{ trigger.body.id }}-{{ workflow.name }}", "raw": True},

@@ -12,31 +12,37 @@ import pytest
 
 PAGE = "docs/webhooks.md"
 STANDARD = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-# The heading of each scheme, what a trigger says of it, and the secret.
+# The heading of each scheme, what a trigger says of it, its credential, and the secret.
 SCHEMES: dict[str, tuple[Any, str, str]] = {
-    "Standard Webhooks": ("standard", "HOOK_STANDARD", STANDARD),
-    "GitHub": ("github", "HOOK_OTHER", "It's a Secret to Everybody"),
-    "Stripe": ("stripe", "HOOK_STANDARD", STANDARD),
-    "Slack": ("slack", "HOOK_OTHER", "It's a Secret to Everybody"),
-    "Another HMAC": (None, "HOOK_OTHER", "It's a Secret to Everybody"),
+    "Standard Webhooks": ("standard", "standard-hook", STANDARD),
+    "GitHub": ("github", "other-hook", "It's a Secret to Everybody"),
+    "Stripe": ("stripe", "standard-hook", STANDARD),
+    "Slack": ("slack", "other-hook", "It's a Secret to Everybody"),
+    "Another HMAC": (None, "other-hook", "It's a Secret to Everybody"),
 }
 
 
 @pytest.fixture(scope="module")
-def secretive(request: pytest.FixtureRequest) -> Iterator[Any]:
+def secretive(request: pytest.FixtureRequest) -> Any:
     """A real server that knows the secrets."""
-    with pytest.MonkeyPatch.context() as patch:
-        for _, name, secret in SCHEMES.values():
-            patch.setenv(name, secret)
-        yield request.getfixturevalue("served")
+    served = request.getfixturevalue("served")
+    with _client(served) as client:
+        for name, secret in {(name, secret) for _, name, secret in SCHEMES.values()}:
+            new = {"name": name, "type": "hmac", "data": {"secret": secret}}
+            assert client.post("/api/v1/credentials", json=new).status_code == 201
+    return served
+
+
+def _client(served: Any) -> httpx.Client:
+    key = re.search(r"mz_\S+", served.greeting)
+    assert key is not None
+    headers = {"Authorization": f"Bearer {key[0]}"}
+    return httpx.Client(base_url=f"http://127.0.0.1:{served.port}", headers=headers)
 
 
 @pytest.fixture
 def api(secretive: Any) -> Iterator[httpx.Client]:
-    key = re.search(r"mz_\S+", secretive.greeting)
-    assert key is not None
-    headers = {"Authorization": f"Bearer {key[0]}"}
-    with httpx.Client(base_url=f"http://127.0.0.1:{secretive.port}", headers=headers) as client:
+    with _client(secretive) as client:
         yield client
 
 
@@ -61,7 +67,7 @@ def test_a_signed_call_is_taken_and_one_of_another_secret_is_not(
     if signature is None:
         (shown,) = [b for b in documents.blocks("json", PAGE) if b.heading == heading]
         config = json.loads(shown.text)
-    url = hook_of(api, heading, {**config, "secret": f"env:{variable}"})
+    url = hook_of(api, heading, {**config, "secret": variable})
 
     answers = [
         secretive.shell(block.text, HOOK=url, SECRET=given)

@@ -11,6 +11,7 @@ import orjson
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from minizaps.credentials.credential import Credential, HttpCredential
+from minizaps.errors import CredentialUnusable
 
 _HEADER_NAME = r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$"
 _WEB_URL = r"^https?://[^/?#\s]+[^\s]*$"
@@ -75,20 +76,14 @@ class Hmac(Credential):
 
     type: ClassVar[str] = "hmac"
     secret: Secret = Field(
-        description="As the sender shows it: `whsec_...` is base64, other text is itself."
+        description="As the sender shows it. Standard Webhooks write `whsec_` and base64."
     )
-
-    @model_validator(mode="after")
-    def _decodes(self) -> Hmac:
-        if not self.key():
-            raise ValueError("the secret has nothing behind whsec_")
-        return self
 
     def key(self) -> bytes:
         """The secret's bytes, as Standard Webhooks write them.
 
         Raises:
-            ValueError: what stands behind `whsec_` is not base64.
+            CredentialUnusable: what stands behind `whsec_` is not base64.
         """
         text = self.secret.get_secret_value()
         if not text.startswith(WHSEC):
@@ -96,7 +91,8 @@ class Hmac(Credential):
         try:
             return b64decode(text.removeprefix(WHSEC), validate=True)
         except binascii.Error:
-            raise ValueError("what stands behind whsec_ is not base64") from None
+            message = "what stands behind whsec_ is not base64, as Standard Webhooks write it"
+            raise CredentialUnusable(message) from None
 
 
 class Smtp(Credential):

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 from pydantic import WithJsonSchema as Schema
 
 from minizaps.definition.durations import Timeout
-from minizaps.definition.steps import CREDENTIAL_NAME, Model
+from minizaps.definition.steps import CREDENTIAL_NAME, CredentialName, Model
 
 TOLERANCE = 300.0  # seconds
 LONGEST_WAIT = 60.0  # seconds
@@ -22,7 +22,6 @@ _NOT_OURS_TO_SET = re.compile(
     "proxy-authenticate|proxy-connection|server|set-cookie|te|trailer|transfer-encoding|upgrade",
     re.IGNORECASE,
 )
-_SECRET = rf"^env:[A-Z][A-Z0-9_]*$|{CREDENTIAL_NAME}"
 _ORIGIN = r"^(\*|https?://[a-zA-Z0-9.\-]+(:\d{1,5})?|https?://\[[0-9a-fA-F:]+\](:\d{1,5})?)$"
 
 
@@ -42,18 +41,17 @@ def _kind(value: Any) -> str:
     return "hmac" if isinstance(value, dict | HmacSignature) else "scheme"
 
 
-SecretName = Annotated[str, Field(pattern=_SECRET)]
 Secrets = Annotated[
-    list[SecretName],
+    list[CredentialName],
     BeforeValidator(_listed),
     Field(min_length=1, max_length=5),
     Schema(
         {
             "anyOf": [
-                {"type": "string", "pattern": _SECRET},
+                {"type": "string", "pattern": CREDENTIAL_NAME},
                 {
                     "type": "array",
-                    "items": {"type": "string", "pattern": _SECRET},
+                    "items": {"type": "string", "pattern": CREDENTIAL_NAME},
                     "minItems": 1,
                     "maxItems": 5,
                 },
@@ -156,8 +154,8 @@ class WebhookTriggerConfig(Model):
 
     secret: Secrets | None = Field(
         default=None,
-        description="The credential (type `hmac`) whose secret signs each call, or `env:NAME`, an "
-        "environment variable of the server; a list while a secret is changed: any of them.",
+        description="The credential (type `hmac`) whose secret signs each call; a list while a "
+        "secret is changed: any of them.",
     )
     signature: Annotated[
         Annotated[Literal["standard", "github", "stripe", "slack"], Tag("scheme")]

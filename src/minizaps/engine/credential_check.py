@@ -51,6 +51,10 @@ def uses(definition: dict[str, Any], takes: Mapping[str, Takes]) -> Iterator[Use
 
 
 def _of_trigger(config: dict[str, Any], pointer: str, takes: Mapping[str, Takes]) -> Iterator[Use]:
+    secrets = config.get("secret") or []
+    for place, name in enumerate([secrets] if isinstance(secrets, str) else secrets):
+        where = "" if isinstance(secrets, str) else f"/{place}"
+        yield Use(f"{pointer}/secret{where}", name, (Hmac.type,))
     if config.get("credential") is not None:
         kind = config.get("type", "")
         yield Use(f"{pointer}/credential", config["credential"], takes[kind].types)

@@ -4,21 +4,15 @@ specification 1.0), those of GitHub, Stripe and Slack as they document them, and
 from __future__ import annotations
 
 import hmac
-import os
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Protocol
-
-from pydantic import SecretStr, ValidationError
 
 from minizaps.credentials.types import Hmac
 from minizaps.definition.webhook_trigger import TOLERANCE, HmacSignature
-from minizaps.errors import SettingsInvalid
 
 Headers = Mapping[str, str]
-ENV = "env:"
 MOST_SIGNATURES = 20  # of one call that are looked at
 
 
@@ -174,29 +168,6 @@ def refusal(
         for given in claim.given[:MOST_SIGNATURES]
     ]
     return None if any(found) else f"the signature is wrong: send {scheme.needs} of these bytes"
-
-
-def read_secret(reference: str) -> Hmac:
-    """The secret that `env:NAME` refers to; one that begins with `whsec_` is base64.
-
-    Raises:
-        SettingsInvalid: the variable is not set, or its value is none.
-    """
-    name = reference.removeprefix(ENV)
-    value = os.environ.get(name, "")
-    if not value:
-        raise SettingsInvalid(f"the environment variable {name} is not set")
-    try:
-        return _secret_of(value)
-    except ValidationError as error:
-        detail = error.errors(include_input=False)[0]["ctx"]["error"]
-        raise SettingsInvalid(f"the environment variable {name}: {detail}") from None
-
-
-@lru_cache(maxsize=100)
-def _secret_of(text: str) -> Hmac:
-    """Checked once, not for each call."""
-    return Hmac(secret=SecretStr(text))
 
 
 def _is_near(at: str, now: int, tolerance: float) -> bool:

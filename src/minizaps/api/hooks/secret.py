@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Protocol
 
 from minizaps.api.problems import HttpProblem
 from minizaps.app import App
-from minizaps.credentials.credential import Credential
 from minizaps.credentials.types import Hmac
-from minizaps.errors import CredentialUnusable, SettingsInvalid
-from minizaps.triggers.signature import ENV, read_secret
+from minizaps.errors import CredentialUnusable
 
 logger = logging.getLogger("minizaps.api")
-
-
-class Vault(Protocol):
-    """What opens credentials."""
-
-    async def open(self, project: str, name: str) -> Credential:
-        """The credential of a name.
-
-        Raises:
-            CredentialUnusable: there is none, or it cannot be opened.
-        """
 
 
 async def secrets_of(app: App, project: str, names: Sequence[str]) -> list[Hmac]:
@@ -39,7 +25,7 @@ async def secrets_of(app: App, project: str, names: Sequence[str]) -> list[Hmac]
     for name in names:
         try:
             found.append(await secret_of(app, project, name))
-        except (CredentialUnusable, SettingsInvalid) as error:
+        except CredentialUnusable as error:
             reasons.append(f"{name}: {error}")
     if reasons:
         logger.error("a secret that signs a hook's calls cannot be read: %s", "; ".join(reasons))
@@ -50,17 +36,12 @@ async def secrets_of(app: App, project: str, names: Sequence[str]) -> list[Hmac]
 
 
 async def secret_of(app: App, project: str, name: str) -> Hmac:
-    """One secret: a credential's, or that of an environment variable (`env:NAME`).
+    """The secret of a credential.
 
     Raises:
-        CredentialUnusable, SettingsInvalid: it cannot be read.
+        CredentialUnusable: it cannot be opened, or is of another type.
     """
-    if name.startswith(ENV):
-        return read_secret(name)
-    vault: Vault | None = getattr(app, "vault", None)
-    if vault is None:
-        raise CredentialUnusable("credentials are not kept on this server")
-    credential = await vault.open(project, name)
+    credential = await app.vault.open(project, name)
     if not isinstance(credential, Hmac):
         raise CredentialUnusable(f"the credential is of type {credential.type}, not hmac")
     return credential
