@@ -187,14 +187,13 @@ def _facts(connector: type[BaseConnector[Any]]) -> list[list[str]]:
         f"{retry.max_attempts} attempts; waits of up to {retry.delay:g} s, each up to "
         f"{retry.backoff:g} times longer, {retry.max_delay:g} s at most"
     )
+    again = "an attempt that was cut off is run again with the same idempotency key"
+    fails = "an attempt that was cut off fails the run as `outcome_unknown`"
+    fact = [_yes(connector.idempotent), again if connector.idempotent else fails]
+    if connector.may_repeat is not BaseConnector.may_repeat:
+        fact = ["by its config", f"{again}, or fails the run as `outcome_unknown`: see above"]
     return [
-        [
-            "idempotent",
-            _yes(connector.idempotent),
-            "an attempt that was cut off is run again with the same idempotency key"
-            if connector.idempotent
-            else "an attempt that was cut off fails the run as `outcome_unknown`",
-        ],
+        ["idempotent", *fact],
         [
             "pure",
             _yes(connector.pure),

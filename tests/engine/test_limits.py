@@ -10,6 +10,7 @@ import pytest
 
 from minizaps import ConnectorError, Context, Pause, WorkflowEngine
 from minizaps.definition.input_schema import compile_schema
+from minizaps.errors import AttemptTimedOut
 from minizaps.journal.sqlite.membership import FileLock
 from minizaps.journal.status import Status
 from minizaps.worker.rescuer import Rescuer
@@ -67,6 +68,18 @@ async def test_a_timed_out_attempt_is_repeated_only_where_it_may_be(
     odd = install(monkeypatch, kind)
     run = await driver.execute({**odd, "config": {"hang": True}, "timeout": 0.02})
     assert run.status is (Status.WAITING if kind is Probe else Status.FAILED)
+
+
+@pytest.mark.parametrize("repeated", [True, False])
+async def test_what_a_connector_s_own_timeout_has_cut_off_is_repeated_where_it_may_be(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, repeated: bool
+) -> None:
+    async def give_up(self: Probe, context: Context) -> None:
+        raise AttemptTimedOut("no response", retryable=True)
+
+    odd = install(monkeypatch, Probe, idempotent=repeated, execute=give_up)
+    run = await driver.execute(odd)
+    assert run.status is (Status.WAITING if repeated else Status.FAILED)
 
 
 async def test_a_pure_step_that_waits_ends_at_the_timeout_it_sets(

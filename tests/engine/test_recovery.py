@@ -20,7 +20,7 @@ from minizaps.journal.sqlite.membership import FileLock
 from minizaps.journal.status import Kind, Status
 from minizaps.settings import Settings
 from minizaps.worker.rescuer import Rescuer
-from tests.engine.conftest import Driver, Probe, ProbeConfig
+from tests.engine.conftest import Driver, OnceProbe, Probe
 
 ALONE = FileLock(Path("unused"))
 STEPS = [
@@ -79,28 +79,6 @@ async def test_a_run_goes_on_where_its_worker_died(
         assert Probe.calls[0].idempotency_key == f"{run_id}:{attempts[0]}"
 
 
-class Reader(Probe):
-    """As the probe, but it may be repeated only where its config says so."""
-
-    idempotent = False
-
-    def __init__(self, config: ProbeConfig) -> None:
-        super().__init__(config)
-        self.idempotent = config.retryable
-
-
-@pytest.mark.parametrize("repeat", ["{{ trigger.type == 'manual' }}", False])
-async def test_whether_an_attempt_may_be_repeated_can_depend_on_the_config(
-    settings: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, repeat: Any
-) -> None:
-    monkeypatch.setitem(WorkflowEngine.CONNECTOR_MAP, "reader", (Reader, ProbeConfig))
-    monkeypatch.setitem(STEPS[0], "config", {"retryable": repeat})
-    await leave_behind(settings, clock, Kind.BEGIN, kind="reader")
-    async with open_app(settings, clock=clock) as app:
-        await Driver(app, clock).settle()
-    assert [call.path for call in Probe.calls] == (["first", "second"] if repeat else [])
-
-
 async def test_an_interrupted_attempt_that_may_not_be_repeated_waits_for_a_person(
     settings: Settings, clock: ManualClock
 ) -> None:
@@ -114,6 +92,24 @@ async def test_an_interrupted_attempt_that_may_not_be_repeated_waits_for_a_perso
         assert Probe.calls == []
         view = (await driver.steps(run_id))["first"]
         assert view.attempts[0].status == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("repeatable", "status"), [({"n": 1}, Status.SUCCEEDED), ({"n": 2}, Status.FAILED)]
+)
+async def test_a_connector_may_say_by_its_config_whether_an_attempt_is_repeated(
+    settings: Settings,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    repeatable: Any,
+    status: Status,
+) -> None:
+    monkeypatch.setattr(OnceProbe, "may_repeat", lambda probe: probe.config.output == repeatable)
+    run_id = await leave_behind(settings, clock, Kind.BEGIN, kind="once")
+    async with open_app(settings, clock=clock) as app:
+        driver = Driver(app, clock)
+        await driver.settle()
+        assert (await driver.run(run_id)).status is status
 
 
 async def test_a_step_that_takes_its_worker_down_three_times_is_poison(

@@ -93,8 +93,7 @@ class BaseConnector(ABC, Generic[C]):
     """Does what a step's `type` names.
 
     Class facts, all optional:
-        idempotent: an attempt that was cut off may be run again. Where that depends on the config,
-            `__init__` sets it.
+        idempotent: an attempt that was cut off may be run again, whatever the config.
         pure: it only computes: no effect outside the run, nothing to wait for. The engine waits
             neither for the disk nor, unless the step sets a timeout, with a timer around it.
         timeout: seconds that one attempt may take, unless the step says otherwise.
@@ -127,6 +126,10 @@ class BaseConnector(ABC, Generic[C]):
         Raises:
             ConnectorError: the attempt failed; `retryable` says whether to try again.
         """
+
+    def may_repeat(self) -> bool:
+        """Whether an attempt with this config that was cut off may be run again."""
+        return self.idempotent
 
     @classmethod
     async def try_credential(cls, context: Context) -> str | None:

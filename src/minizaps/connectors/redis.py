@@ -57,13 +57,12 @@ class RedisConnector(BaseConnector[RedisConfig]):
     credential = (Redis,)
     credential_required = True
 
-    def __init__(self, config: RedisConfig) -> None:
-        super().__init__(config)
-        self.idempotent = config.command in _READING
+    def may_repeat(self) -> bool:
+        return self.config.command in _READING
 
     async def execute(self, context: Context) -> dict[str, Any]:
         arguments = [_argument(value) for value in self.config.arguments]
-        result = await _call(context, self.config.command, *arguments, repeatable=self.idempotent)
+        result = await _call(context, self.config.command, *arguments, repeatable=self.may_repeat())
         return {"result": _plain(result)}
 
     @classmethod

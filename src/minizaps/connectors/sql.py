@@ -64,9 +64,8 @@ class SqlConnector(BaseConnector[SqlConfig]):
     credential = (Database,)
     credential_required = True
 
-    def __init__(self, config: SqlConfig) -> None:
-        super().__init__(config)
-        self.idempotent = config.read_only
+    def may_repeat(self) -> bool:
+        return self.config.read_only
 
     async def execute(self, context: Context) -> dict[str, Any]:
         config = self.config

@@ -212,13 +212,16 @@ async def _perform(
             return await connector.execute(context)
         async with asyncio.timeout(timeout) as limit:
             return await connector.execute(context)
+    except AttemptTimedOut as error:
+        error.retryable = error.retryable and connector.may_repeat()
+        raise
     except ConnectorError:
         raise
     except TimeoutError as error:
         if limit is not None and limit.expired():
             message = f"the attempt took longer than {timeout:g} s"
             # What was cut off may have had its effect.
-            raise AttemptTimedOut(message, retryable=connector.idempotent) from error
+            raise AttemptTimedOut(message, retryable=connector.may_repeat()) from error
         raise ConnectorError(f"TimeoutError: {error}", type="unexpected") from error
     except asyncio.CancelledError as error:
         task = asyncio.current_task()

@@ -62,9 +62,9 @@ class Task:
     def may_repeat(self, scope: Mapping[str, Any]) -> bool:
         """Whether an attempt that was cut off may be run again."""
         try:
-            return self.resolve(scope)[0].idempotent
+            return self.connector.idempotent or self.resolve(scope)[0].may_repeat()
         except ConnectorError:
-            return self.connector.idempotent
+            return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,9 @@ class _Simulated(BaseConnector[Any]):
         self._real = real
         self._task = task
 
+    def may_repeat(self) -> bool:
+        return self._real.may_repeat()
+
     async def execute(self, context: Context) -> dict[str, Any] | Pause | None:
         stage = self._task.stage
         name = stage.name(context.run_id, context.path)
@@ -111,7 +114,7 @@ class _Simulated(BaseConnector[Any]):
         if timeout is not None and mock.takes > timeout:
             stage.clock.advance(timeout)
             message = f"the attempt took longer than {timeout:g} s"
-            raise AttemptTimedOut(message, retryable=self._real.idempotent)
+            raise AttemptTimedOut(message, retryable=self.may_repeat())
         if mock.error is not None:
             raise stage.fail(mock.error, mock.takes)
         output: dict[str, Any] = mock.output  # type: ignore[assignment] # checked with the file
