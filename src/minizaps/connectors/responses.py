@@ -121,16 +121,18 @@ def decode(body: bytes, charset: str) -> str:
 
 
 def status_error(
-    response: HttpResponse, now: datetime, credential: object = None
+    response: HttpResponse, now: datetime, credential: object = None, reason: str = ""
 ) -> ConnectorError:
     """The error for a response whose status is not a success.
 
     Args:
         credential: what the request has shown, if anything: 401 says that it is not accepted.
+        reason: what the service says about it, and what to do.
     """
     status = response.status
     phrase = f" {responses[status]}" if responses.get(status) else ""
     message = f"{urlsplit(response.url).netloc} answered {status}{phrase}"
+    message = f"{message}: {reason}" if reason else message
     excerpt = read_text(response.body[:EXCERPT], response.headers.get("content-type", ""))
     details = {"status": status, "body": excerpt}
     if status == HTTPStatus.UNAUTHORIZED and credential is not None:

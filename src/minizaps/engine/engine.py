@@ -15,6 +15,7 @@ from minizaps.connectors.csv import CsvConfig, CsvConnector
 from minizaps.connectors.delay import DelayConfig, DelayConnector
 from minizaps.connectors.email import EmailConfig, EmailConnector
 from minizaps.connectors.filter import FilterConfig, FilterConnector
+from minizaps.connectors.google_sheets import GoogleSheetsConfig, GoogleSheetsConnector
 from minizaps.connectors.html import HtmlConfig, HtmlConnector
 from minizaps.connectors.imap import ImapConfig, ImapConnector
 from minizaps.connectors.log import LogConfig, LogConnector
@@ -54,6 +55,7 @@ class StepType(StrEnum):
     DELAY = "delay"
     EMAIL = "email"
     FILTER = "filter"
+    GOOGLE_SHEETS = "google_sheets"
     HTML = "html"
     IMAP = "imap"
     LOG = "log"
@@ -77,6 +79,7 @@ class WorkflowEngine:
         StepType.DELAY: (DelayConnector, DelayConfig),
         StepType.EMAIL: (EmailConnector, EmailConfig),
         StepType.FILTER: (FilterConnector, FilterConfig),
+        StepType.GOOGLE_SHEETS: (GoogleSheetsConnector, GoogleSheetsConfig),
         StepType.HTML: (HtmlConnector, HtmlConfig),
         StepType.IMAP: (ImapConnector, ImapConfig),
         StepType.LOG: (LogConnector, LogConfig),
