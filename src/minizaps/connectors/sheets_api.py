@@ -12,12 +12,11 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-import orjson
-
 from minizaps.connectors.base import Context
+from minizaps.connectors.json_calls import read_object, send_json
 from minizaps.connectors.outbound import HttpResponse
 from minizaps.connectors.request_rules import QueryValue
-from minizaps.connectors.responses import status_error
+from minizaps.connectors.responses import read_body, status_error
 from minizaps.connectors.sheet_ranges import column_letters, first_row, quoted
 from minizaps.credentials.credential import HttpCredential
 from minizaps.errors import ConnectorError, ResponseRefused
@@ -144,26 +143,19 @@ class Spreadsheet:
         body: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         name, value = self.context.opened(HttpCredential).header()
-        response = await self.context.http.request(
-            method,
-            f"{self.address}/v4/spreadsheets/{self.spreadsheet_id}{path}",
-            headers={name: value, "Content-Type": "application/json"},
-            query=query,
-            body=None if body is None else orjson.dumps(body),
-        )
+        url = f"{self.address}/v4/spreadsheets/{self.spreadsheet_id}{path}"
+        headers = {name: value}
+        response = await send_json(self.context, method, url, body, headers=headers, query=query)
         if response.status != HTTPStatus.OK:
             reason = "; ".join(filter(None, (_message(response), _HINTS.get(response.status))))
             raise status_error(response, self.context.now(), self.context.credential, reason)
-        try:
-            answer: dict[str, Any] = orjson.loads(response.body)
-        except orjson.JSONDecodeError:
-            raise ResponseRefused("Google Sheets answered what is not JSON") from None
+        answer = read_body(response)["body"]
+        if not isinstance(answer, dict):
+            raise ResponseRefused("Google Sheets answered what is no JSON object")
         return answer
 
 
 def _message(response: HttpResponse) -> str:
     """What the API says about an error (https://cloud.google.com/apis/design/errors)."""
-    try:
-        return str(orjson.loads(response.body)["error"]["message"])
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return ""
+    error = read_object(response).get("error")
+    return str(error.get("message", "")) if isinstance(error, dict) else ""

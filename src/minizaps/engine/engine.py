@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from minizaps.connectors.base import BaseConnector, ConnectorConfig
 from minizaps.connectors.csv import CsvConfig, CsvConnector
 from minizaps.connectors.delay import DelayConfig, DelayConnector
+from minizaps.connectors.discord import DiscordConfig, DiscordConnector
 from minizaps.connectors.email import EmailConfig, EmailConnector
 from minizaps.connectors.filter import FilterConfig, FilterConnector
 from minizaps.connectors.google_sheets import GoogleSheetsConfig, GoogleSheetsConnector
@@ -23,7 +24,9 @@ from minizaps.connectors.queue_publish import QueuePublishConfig, QueuePublishCo
 from minizaps.connectors.redis import RedisConfig, RedisConnector
 from minizaps.connectors.rss import RssConfig, RssConnector
 from minizaps.connectors.set import SetConfig, SetConnector
+from minizaps.connectors.slack import SlackConfig, SlackConnector
 from minizaps.connectors.sql import SqlConfig, SqlConnector
+from minizaps.connectors.telegram import TelegramConfig, TelegramConnector
 from minizaps.connectors.webhook import WebhookConfig, WebhookConnector
 from minizaps.connectors.xml import XmlConfig, XmlConnector
 from minizaps.definition.check import check_definition
@@ -53,6 +56,7 @@ class StepType(StrEnum):
 
     CSV = "csv"
     DELAY = "delay"
+    DISCORD = "discord"
     EMAIL = "email"
     FILTER = "filter"
     GOOGLE_SHEETS = "google_sheets"
@@ -63,7 +67,9 @@ class StepType(StrEnum):
     REDIS = "redis"
     RSS = "rss"
     SET = "set"
+    SLACK = "slack"
     SQL = "sql"
+    TELEGRAM = "telegram"
     WEBHOOK = "webhook"
     XML = "xml"
 
@@ -77,6 +83,7 @@ class WorkflowEngine:
     CONNECTOR_MAP: ClassVar[dict[str, tuple[type[BaseConnector[Any]], type[ConnectorConfig]]]] = {
         StepType.CSV: (CsvConnector, CsvConfig),
         StepType.DELAY: (DelayConnector, DelayConfig),
+        StepType.DISCORD: (DiscordConnector, DiscordConfig),
         StepType.EMAIL: (EmailConnector, EmailConfig),
         StepType.FILTER: (FilterConnector, FilterConfig),
         StepType.GOOGLE_SHEETS: (GoogleSheetsConnector, GoogleSheetsConfig),
@@ -87,7 +94,9 @@ class WorkflowEngine:
         StepType.REDIS: (RedisConnector, RedisConfig),
         StepType.RSS: (RssConnector, RssConfig),
         StepType.SET: (SetConnector, SetConfig),
+        StepType.SLACK: (SlackConnector, SlackConfig),
         StepType.SQL: (SqlConnector, SqlConfig),
+        StepType.TELEGRAM: (TelegramConnector, TelegramConfig),
         StepType.WEBHOOK: (WebhookConnector, WebhookConfig),
         StepType.XML: (XmlConnector, XmlConfig),
     }
