@@ -23,6 +23,7 @@ from minizaps.connectors.log import LogConfig, LogConnector
 from minizaps.connectors.queue_publish import QueuePublishConfig, QueuePublishConnector
 from minizaps.connectors.redis import RedisConfig, RedisConnector
 from minizaps.connectors.rss import RssConfig, RssConnector
+from minizaps.connectors.s3 import S3Config, S3Connector
 from minizaps.connectors.set import SetConfig, SetConnector
 from minizaps.connectors.slack import SlackConfig, SlackConnector
 from minizaps.connectors.sql import SqlConfig, SqlConnector
@@ -66,6 +67,7 @@ class StepType(StrEnum):
     QUEUE_PUBLISH = "queue_publish"
     REDIS = "redis"
     RSS = "rss"
+    S3 = "s3"
     SET = "set"
     SLACK = "slack"
     SQL = "sql"
@@ -93,6 +95,7 @@ class WorkflowEngine:
         StepType.QUEUE_PUBLISH: (QueuePublishConnector, QueuePublishConfig),
         StepType.REDIS: (RedisConnector, RedisConfig),
         StepType.RSS: (RssConnector, RssConfig),
+        StepType.S3: (S3Connector, S3Config),
         StepType.SET: (SetConnector, SetConfig),
         StepType.SLACK: (SlackConnector, SlackConfig),
         StepType.SQL: (SqlConnector, SqlConfig),
