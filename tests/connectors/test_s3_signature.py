@@ -71,6 +71,11 @@ def test_a_link() -> None:
     )
 
 
+def test_a_query_is_sorted_by_its_names() -> None:
+    target = Target("GET", HOST, "/", {"a-b": "1", "a": "2 +", "ü": "", "A": "/"})
+    assert target.query_string == "%C3%BC=&A=%2F&a=2%20%2B&a-b=1"
+
+
 def test_a_session_s_token_is_signed() -> None:
     session = CREDENTIAL.model_copy(update={"session_token": CREDENTIAL.secret_access_key})
     sent = signed_headers(Target("GET", HOST, "/", {}), {}, b"", session, TIME)

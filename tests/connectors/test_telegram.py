@@ -133,13 +133,16 @@ async def test_no_error_has_the_token(
 async def test_a_timeout_has_no_token(
     shown: Context, serve: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    over = asyncio.Event()
+
     async def hang(request: web.Request) -> web.Response:
-        await asyncio.Event().wait()
+        await over.wait()
         return web.Response()
 
     monkeypatch.setattr(TelegramConnector, "api", await serve(hang))
     with pytest.raises(ConnectorError, match="no complete response") as failed:
         await shown.http.request("GET", f"{TelegramConnector.api}/bot{TOKEN}/getMe", timeout=0.05)
+    over.set()
     assert "secret" not in str(failed.value)
 
 

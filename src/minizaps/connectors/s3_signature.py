@@ -39,8 +39,9 @@ class Target:
 
     @property
     def query_string(self) -> str:
-        """The query, sorted and escaped."""
-        return "&".join(sorted(f"{escape(n)}={escape(v)}" for n, v in self.query.items()))
+        """The query, escaped and sorted by its names."""
+        pairs = sorted((escape(name), escape(value)) for name, value in self.query.items())
+        return "&".join(f"{name}={value}" for name, value in pairs)
 
 
 def signed_headers(
