@@ -89,8 +89,8 @@ class GoogleSheetsConnector(BaseConnector[GoogleSheetsConfig]):
     written in the same request as the rows, as developer metadata that only this credential's
     project sees. Its rows come below the last row of the sheet. Then `once` is true. A
     `USER_ENTERED` append goes below the table that the range has, and cannot be marked, so an
-    attempt that was cut off is not repeated; with a `key_column` it is, and rows that are there are
-    skipped. All other actions may be repeated.
+    attempt that was cut off or not answered is not repeated; with a `key_column` it is, and rows
+    that are there are skipped. All other actions may be repeated.
 
     Google's quotas (60 requests a minute for a user) are answered with 429, which is retried.
     """
@@ -149,8 +149,17 @@ class GoogleSheetsConnector(BaseConnector[GoogleSheetsConfig]):
         if rows and self._once and place is not None:
             return self._appended(await append_once(spreadsheet, place, rows, mark))
         if rows:
-            await spreadsheet.append(config.range, rows, config.value_input_option)
+            await self._append_typed(spreadsheet, rows)
         return self._appended(len(rows))
+
+    async def _append_typed(self, spreadsheet: Spreadsheet, rows: list[list[Any]]) -> None:
+        try:
+            await spreadsheet.append(self.config.range, rows, "USER_ENTERED")
+        except ConnectorError as error:
+            # Only of a request over the quota is it sure that its rows are not there.
+            unmade = error.details.get("status") == HTTPStatus.TOO_MANY_REQUESTS
+            error.retryable = error.retryable and (unmade or self.may_repeat())
+            raise
 
     def _appended(self, rows: int) -> dict[str, Any]:
         skipped = len(self.config.values or ()) - rows

@@ -93,6 +93,28 @@ async def test_what_is_typed_is_not_marked(sheets: Sheets, server: SheetsServer)
     assert server.book.metadata == {}
 
 
+@pytest.mark.parametrize(
+    ("failures", "key_column", "retryable"),
+    [
+        ([], None, False),
+        ([], "sku", True),
+        ([(503, {})], None, False),
+        ([(429, {})], None, True),
+    ],
+)
+async def test_what_is_typed_is_not_sent_again_if_it_may_be_there(
+    sheets: Sheets, server: SheetsServer, failures: list, key_column: str | None, retryable: bool
+) -> None:
+    server.book.sheets[0].write(0, 0, [HEADER], "RAW")
+    server.lost, server.failures = 1, failures
+    row = {"sku": "desk"} if key_column else ["desk"]
+    with pytest.raises(ConnectorError) as failed:
+        await sheets(
+            "append", values=[row], value_input_option="USER_ENTERED", key_column=key_column
+        )
+    assert failed.value.retryable is retryable
+
+
 @pytest.mark.parametrize("option", ["RAW", "USER_ENTERED"])
 async def test_a_key_column_passes_over_rows_that_are_there(
     sheets: Sheets, server: SheetsServer, option: str
