@@ -73,8 +73,8 @@ def test_other_commands_are_refused(command: str) -> None:
 
 
 def test_only_commands_that_read_may_be_repeated() -> None:
-    assert RedisConnector(RedisConfig(command="GET")).idempotent
-    assert not RedisConnector(RedisConfig(command="INCR")).idempotent
+    assert RedisConnector(RedisConfig(command="GET")).may_repeat()
+    assert not RedisConnector(RedisConfig(command="INCR")).may_repeat()
 
 
 async def test_what_redis_refuses_fails_for_good(cache: Context) -> None:

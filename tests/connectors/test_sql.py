@@ -117,8 +117,8 @@ async def test_a_step_that_only_reads_changes_nothing(shop: Context) -> None:
 
 
 def test_only_a_step_that_only_reads_may_be_repeated() -> None:
-    assert not SqlConnector(SqlConfig(query="SELECT 1")).idempotent
-    assert SqlConnector(SqlConfig(query="SELECT 1", read_only=True)).idempotent
+    assert not SqlConnector(SqlConfig(query="SELECT 1")).may_repeat()
+    assert SqlConnector(SqlConfig(query="SELECT 1", read_only=True)).may_repeat()
 
 
 async def test_a_query_that_takes_too_long_is_cut_off(shop: Context) -> None:
