@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
-from importlib.metadata import entry_points
 from typing import Any, ClassVar
 
 from minizaps.connectors.base import BaseConnector, ConnectorConfig
@@ -30,6 +29,7 @@ from minizaps.connectors.sql import SqlConfig, SqlConnector
 from minizaps.connectors.telegram import TelegramConfig, TelegramConnector
 from minizaps.connectors.webhook import WebhookConfig, WebhookConnector
 from minizaps.connectors.xml import XmlConfig, XmlConnector
+from minizaps.credentials.credential import Credential
 from minizaps.definition.check import check_definition
 from minizaps.definition.poll import PollDefaults, PollTriggerConfig
 from minizaps.definition.schema import definition_schema
@@ -39,9 +39,10 @@ from minizaps.engine.callees import check_callees
 from minizaps.engine.credential_check import check_credentials
 from minizaps.engine.credential_trial import try_credential
 from minizaps.engine.execution import Execution
+from minizaps.engine.packages import credential_types, installed_connectors
 from minizaps.engine.plan import Plan, make_plan
 from minizaps.engine.reading import Found, read
-from minizaps.errors import Conflict, InvalidInput, NotFound, SettingsInvalid
+from minizaps.errors import Conflict, InvalidInput, NotFound
 from minizaps.journal.catalog import Catalog
 from minizaps.journal.journal import Journal
 from minizaps.journal.records import Claimed, Idempotency, NewRun, Parent
@@ -49,7 +50,6 @@ from minizaps.journal.signals import Signals
 from minizaps.metrics import RUNS_STARTED, labelled
 
 PLANS_KEPT = 1000
-ENTRY_POINTS = "minizaps.connectors"
 
 
 class StepType(StrEnum):
@@ -128,17 +128,20 @@ class WorkflowEngine:
         the pair of its connector and its config model.
 
         Raises:
-            SettingsInvalid: two packages have a connector of one name.
+            SettingsInvalid: a package cannot be loaded, or two bring a step type, or a type of
+                credentials, of one name.
         """
-        for entry in entry_points(group=ENTRY_POINTS):
-            pair = entry.load()
-            present = cls.CONNECTOR_MAP.get(entry.name, pair)
-            if present != pair:
-                raise SettingsInvalid(
-                    f"the step type {entry.name!r} is there twice: from {entry.value} and from "
-                    f"{present[0].__module__}: uninstall one of the two"
-                )
-            cls.CONNECTOR_MAP[entry.name] = pair
+        cls.CONNECTOR_MAP |= installed_connectors(cls.CONNECTOR_MAP)
+        cls.credential_types()
+
+    @classmethod
+    def credential_types(cls) -> dict[str, type[Credential]]:
+        """The types of credentials by name: the built-in ones, and those of the connectors.
+
+        Raises:
+            SettingsInvalid: two classes have one name.
+        """
+        return credential_types(cls.CONNECTOR_MAP)
 
     @classmethod
     def check(cls, definition: Any) -> dict[str, Any]:
