@@ -25,6 +25,10 @@ def _source(path: str) -> str:
     return fenced((ROOT / path).read_text(), "python")
 
 
+def _sources(*names: str) -> dict[str, Callable[[], str]]:
+    return {name: partial(_source, f"examples/connector/{name}.py") for name in names}
+
+
 # The parts of pages that are written by hand otherwise: page -> marker -> what goes there.
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"settings": reference.settings_table},
@@ -48,10 +52,8 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         "problems": interfaces.problems_table,
     },
     "docs/errors.md": {"exceptions": interfaces.errors_table},
-    "docs/write-a-connector.md": {
-        name: partial(_source, f"examples/connector/{name}.py")
-        for name in ("text_message", "office_hours", "run_it")
-    },
+    "docs/write-a-connector.md": _sources("text_message", "office_hours"),
+    "docs/test-a-connector.md": _sources("test_text_message", "run_it"),
 }
 
 

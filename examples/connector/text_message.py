@@ -15,6 +15,7 @@ from minizaps import (
     RetryPolicy,
     WorkflowEngine,
 )
+from minizaps.connectors.responses import read_body
 
 
 class TextMessageConfig(ConnectorConfig):
@@ -48,7 +49,10 @@ class TextMessageConnector(BaseConnector[TextMessageConfig]):
                 type="gateway",
                 retryable=response.status == 429 or response.status >= 500,
             )
-        return {"message_id": orjson.loads(response.body)["id"]}
+        match read_body(response)["body"]:
+            case {"id": message_id}:
+                return {"message_id": message_id}
+        raise ConnectorError("the gateway's answer has no id", type="gateway")
 
 
 WorkflowEngine.CONNECTOR_MAP["text_message"] = (TextMessageConnector, TextMessageConfig)

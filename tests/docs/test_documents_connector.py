@@ -95,6 +95,20 @@ async def test_office_hours(now: str, until: str | None) -> None:
         assert result.until == datetime.fromisoformat(until).replace(tzinfo=UTC)
 
 
+def test_standard_suite_of_the_example_passes() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-rs", "-n", "0", "-p", "no:cacheprovider", str(FOLDER)],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert "it has no credential" in done.stdout
+
+
 def test_connector_of_the_readme_works(documents: Any, tmp_path: Path) -> None:
     """It is registered, and a definition that uses it runs from the command line."""
     (block,) = documents.blocks("python", "README.md")
