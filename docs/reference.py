@@ -28,7 +28,7 @@ def settings_table() -> str:
     rows = []
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=True)
-        shown = "" if default in ("", ()) else code(default)
+        shown = "" if default in ("", (), None) else code(default)
         rows.append([code(f"MINIZAPS_{name.upper()}"), shown, field.description or ""])
     return table(["variable", "default", "meaning"], rows)
 

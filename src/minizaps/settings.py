@@ -31,6 +31,11 @@ class Settings(BaseSettings):
         description="`sqlite:///PATH`, or `postgresql://USER:PASSWORD@HOST/DATABASE` for any "
         "number of processes; if left out, `minizaps.db` in the data folder.",
     )
+    connectors_dir: Path | None = Field(
+        None,
+        description="The folder of imported APIs, read at the start; if left out, `connectors` in "
+        "the data folder.",
+    )
     database_connections: int = Field(
         10, ge=2, le=1000, description="The most connections of a process to Postgres."
     )
@@ -134,6 +139,11 @@ class Settings(BaseSettings):
         if not self.database.startswith(SQLITE):
             return None
         return Path(self.database.removeprefix(SQLITE))
+
+    @property
+    def connectors_folder(self) -> Path:
+        """The folder of imported APIs."""
+        return self.connectors_dir or self.data_dir / "connectors"
 
     @property
     def loopback(self) -> bool:

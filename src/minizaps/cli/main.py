@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from minizaps.cli.client import Failed
+from minizaps.cli.connector import connector
 from minizaps.cli.credentials import credentials
 from minizaps.cli.dead_letters import dead_letters
 from minizaps.cli.definitions import run, schema, validate
@@ -22,7 +24,8 @@ from minizaps.cli.testing import run_tests
 from minizaps.cli.worker import worker
 from minizaps.cli.workflows import workflows
 from minizaps.engine.engine import WorkflowEngine
-from minizaps.errors import InvalidInput, MinizapsError
+from minizaps.errors import InvalidInput, MinizapsError, SettingsInvalid
+from minizaps.settings import load_settings
 
 cli = typer.Typer(
     name="minizaps",
@@ -41,6 +44,7 @@ for name, group in (
     ("runs", runs),
     ("dead-letters", dead_letters),
     ("credentials", credentials),
+    ("connector", connector),
     ("keys", keys),
     ("journal", journal),
 ):
@@ -62,10 +66,17 @@ def _options(
     pass
 
 
+def _described() -> Path | None:
+    try:
+        return load_settings().connectors_folder
+    except SettingsInvalid:  # the command says so itself
+        return None
+
+
 def main() -> None:
     """Run a command; what goes wrong is said in a line, not as a traceback."""
     try:
-        WorkflowEngine.install_connectors()
+        WorkflowEngine.install_connectors(_described())
         cli()
     except InvalidInput as error:
         lines = "\n  ".join(map(str, error.problems))

@@ -144,6 +144,15 @@ class BaseConnector(ABC, Generic[C]):
         return None
 
     @classmethod
+    def for_config(cls, config: Mapping[str, Any]) -> type[BaseConnector[C]]:
+        """The class whose facts hold for a step: this one, unless they depend on its config.
+
+        Args:
+            config: as it is written, with expressions in it.
+        """
+        return cls
+
+    @classmethod
     def description(cls) -> str:
         """The first paragraph of the class's docstring."""
         return inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].replace("\n", " ")

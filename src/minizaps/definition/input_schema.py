@@ -134,8 +134,12 @@ def _pattern_problems(pattern: str, pointer: str) -> Iterator[Problem]:
         yield Problem(pointer, f"not a supported pattern: {error}")
 
 
-def compile_schema(schema: Any) -> InputCheck:
-    """A function that lists what is wrong with an input, each at its JSON pointer."""
+def compile_schema(schema: Any, *, at_missing: bool = False) -> InputCheck:
+    """A function that lists what is wrong with an input, each at its JSON pointer.
+
+    Args:
+        at_missing: whether what is missing is told at the place where it would be.
+    """
     validator = _Validator(schema, registry=Registry())
 
     def check(value: Any) -> list[Problem]:
@@ -149,9 +153,21 @@ def compile_schema(schema: Any) -> InputCheck:
         except Unresolvable as error:
             return [Problem("", f"the input_schema cannot be applied: {error}")]
         errors.sort(key=lambda error: str(error.json_path))
-        return [Problem(_at("", error.absolute_path), error.message[:500]) for error in errors]
+        return [_missing(error) if at_missing else _problem(error) for error in errors]
 
     return check
+
+
+def _problem(error: jsonschema.ValidationError) -> Problem:
+    return Problem(_at("", error.absolute_path), error.message[:500])
+
+
+def _missing(error: jsonschema.ValidationError) -> Problem:
+    found, names = _problem(error), error.validator_value
+    if error.validator != "required" or not isinstance(names, list):
+        return found
+    name = next(name for name in names if error.message.startswith(repr(name)))
+    return Problem(join_pointer(found.pointer, name), "is required")
 
 
 def _at(pointer: str, path: Any) -> str:

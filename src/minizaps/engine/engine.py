@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, ClassVar
 
 from minizaps.connectors.base import BaseConnector, ConnectorConfig
@@ -39,7 +40,11 @@ from minizaps.engine.callees import check_callees
 from minizaps.engine.credential_check import check_credentials
 from minizaps.engine.credential_trial import try_credential
 from minizaps.engine.execution import Execution
-from minizaps.engine.packages import credential_types, installed_connectors
+from minizaps.engine.packages import (
+    credential_types,
+    described_connectors,
+    installed_connectors,
+)
 from minizaps.engine.plan import Plan, make_plan
 from minizaps.engine.reading import Found, read
 from minizaps.errors import Conflict, InvalidInput, NotFound
@@ -121,17 +126,22 @@ class WorkflowEngine:
         self._plans: OrderedDict[tuple[str, int], Plan] = OrderedDict()
 
     @classmethod
-    def install_connectors(cls) -> None:
-        """Add the connectors of installed packages to `CONNECTOR_MAP`.
+    def install_connectors(cls, described: Path | None = None) -> None:
+        """Add the connectors of installed packages to `CONNECTOR_MAP`, and those of described APIs.
 
         An entry point of the group `minizaps.connectors` is named as the step type, and leads to
         the pair of its connector and its config model.
 
+        Args:
+            described: the folder of the descriptions.
+
         Raises:
-            SettingsInvalid: a package cannot be loaded, or two bring a step type, or a type of
-                credentials, of one name.
+            SettingsInvalid: a package or a description cannot be loaded, or two bring a step type,
+                or a type of credentials, of one name.
         """
         cls.CONNECTOR_MAP |= installed_connectors(cls.CONNECTOR_MAP)
+        if described is not None:
+            cls.CONNECTOR_MAP |= described_connectors(described, cls.CONNECTOR_MAP)
         cls.credential_types()
 
     @classmethod

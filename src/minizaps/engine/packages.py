@@ -1,11 +1,14 @@
-"""The connectors of installed packages: entry points of the group `minizaps.connectors`."""
+"""The connectors that are not built in: of installed packages, and of described APIs."""
 
 from __future__ import annotations
 
 import re
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, entry_points, version
+from pathlib import Path
 
 from minizaps.connectors.base import BaseConnector, ConnectorConfig
+from minizaps.connectors.openapi.connector import ApiConnector, connector_of
+from minizaps.connectors.openapi.folder import file_of, load
 from minizaps.credentials.credential import Credential
 from minizaps.credentials.types import BUILT_IN
 from minizaps.definition.steps import BLOCKS, ID_PATTERN
@@ -48,11 +51,32 @@ def installed_connectors(present: ConnectorMap) -> dict[str, Entry]:
     return {name: entry for name, (_, entry) in found.items()}
 
 
-def package_of(step_type: str) -> str | None:
-    """The name and version of the package that a step type comes from, if it is one's."""
+def described_connectors(folder: Path, present: ConnectorMap) -> dict[str, Entry]:
+    """The connectors of the APIs that a folder describes.
+
+    Raises:
+        SettingsInvalid: with each description that cannot be used, and why.
+    """
+    apis = load(folder)
+    problems = []
+    for api in apis:
+        other, _ = present.get(api.name, (ApiConnector, None))
+        if api.name in BLOCKS or not issubclass(other, ApiConnector):
+            detail = f"the step type {api.name!r} is there without it: rename the description"
+            problems.append(Problem(str(file_of(folder, api.name)), detail))
+    if problems:
+        raise SettingsInvalid(problems)
+    return {api.name: connector_of(api) for api in apis}
+
+
+def origin_of(step_type: str, connector: type[AnyConnector]) -> str:
+    """Where a step type comes from: a package and its version, an imported API, or a module."""
     for point in entry_points(group=ENTRY_POINTS, name=step_type):
         return _distribution(point)
-    return None
+    if issubclass(connector, ApiConnector):
+        return f"imported, {connector.api.url}"
+    module = connector.__module__
+    return f"minizaps {version('minizaps')}" if module.startswith("minizaps.") else module
 
 
 def credential_types(connectors: ConnectorMap) -> dict[str, type[Credential]]:

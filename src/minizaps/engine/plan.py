@@ -284,7 +284,8 @@ class _Planner:
     def task(self, step: written.Step) -> Task:
         if step.type not in self.connectors:
             raise DefinitionInvalid([Problem("", f"step {step.id!r}: no connector {step.type!r}")])
-        connector, config_model = self.connectors[step.type]
+        declared, config_model = self.connectors[step.type]
+        connector = declared.for_config(step.config)
         timeout = connector.timeout if step.timeout is None else step.timeout
         return Task(
             config=_compile(step.config),

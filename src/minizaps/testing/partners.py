@@ -18,10 +18,17 @@ GARBAGE = b"\x00\xff\x15 this is no protocol \x80\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that the HTTP partner was sent. The names of headers are in lower case."""
+    """A request that the HTTP partner was sent.
+
+    Attributes:
+        path: decoded; `raw_path` is as it was sent.
+        query: the first value of each name.
+        headers: their names in lower case.
+    """
 
     method: str
     path: str
+    raw_path: str
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
@@ -67,7 +74,9 @@ async def http_partner(respond: Callable[[Call], Answer]) -> AsyncIterator[Partn
     async def handle(request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = await request.read()
-        call = Call(request.method, request.path, dict(request.query), headers, body)
+        query = {name: request.query[name] for name in request.query}
+        raw = request.rel_url.raw_path
+        call = Call(request.method, request.path, raw, query, headers, body)
         partner.calls.append(call)
         return _response(respond(call))
 

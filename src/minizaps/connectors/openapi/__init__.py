@@ -1,0 +1,1 @@
+"""Connectors that are described by an OpenAPI document, not written."""
