@@ -64,6 +64,7 @@ def made() -> dict[Path, str]:
     for name, text in reference.connector_pages().items():
         files[connectors / name] = text
     files[connectors / "README.md"] = reference.connector_index()
+    files[connectors / "credentials.md"] = reference.credentials_page()
     files[ROOT / "docs" / "definition.schema.json"] = _json(WorkflowEngine.schema())
     files[ROOT / "docs" / "test.schema.json"] = _json(Suite.model_json_schema())
     files[ROOT / "docs" / "openapi.json"] = _json(create_api().openapi())

@@ -11,6 +11,8 @@ from pydantic import BaseModel
 from docs.fields import field_rows, field_table
 from docs.markdown import code, fenced, table
 from minizaps import BaseConnector, ConnectorConfig, WorkflowEngine
+from minizaps.credentials.credential import Credential
+from minizaps.credentials.types import BUILT_IN
 from minizaps.definition import poll, steps, timing, triggers, webhook_trigger, workflow
 from minizaps.definition.durations import LONGEST
 from minizaps.definition.strict_json import DEEPEST
@@ -20,6 +22,10 @@ from minizaps.settings import Settings
 from minizaps.simulation import written
 
 EXAMPLES = Path(__file__).parent / "connectors" / "examples"
+CREDENTIALS = (
+    "A step names its credential beside its `config`; secrets stand nowhere else. Fields of the\n"
+    "type secret are never shown again. A package may bring types of its own."
+)
 MADE = "<!-- Made by `make docs` from the code: change it there. -->"
 
 
@@ -140,13 +146,28 @@ def connector_pages() -> dict[str, str]:
     return {f"{kind}.md": connector_page(str(kind), *e) for kind, e in _connectors().items()}
 
 
+def credentials_page() -> str:
+    """The built-in types of credentials: their fields, and the step types that take them."""
+    parts = ["# Credentials", MADE, CREDENTIALS]
+    for kind in BUILT_IN:
+        takers = [k for k, (c, _) in sorted(_connectors().items()) if kind in c.credential]
+        links = ", ".join(f"[{taker}]({taker}.md)" for taker in takers)
+        parts += [f"## {kind.type}", kind.description(), field_table(kind)]
+        parts += [f"Taken by {links}."] if links else []
+    return "\n\n".join(parts) + "\n"
+
+
 def connector_index() -> str:
     """The list of the connectors."""
     rows = [
         [f"[{kind}]({kind}.md)", connector.description()]
         for kind, (connector, _) in sorted(_connectors().items())
     ]
-    more = "To make one of your own, see [write-a-connector.md](../write-a-connector.md)."
+    more = (
+        "What they show to the other side are [credentials](credentials.md). An API with an\n"
+        "OpenAPI document can be [imported](../openapi-import.md). To make a connector of your\n"
+        "own, see [write-a-connector.md](../write-a-connector.md)."
+    )
     return "\n\n".join(["# Connectors", MADE, table(["type", "what it does"], rows), more]) + "\n"
 
 
@@ -167,6 +188,7 @@ def connector_page(
         table(["fact", "value", "meaning"], _facts(connector)),
         "## Example",
         fenced((EXAMPLES / f"{kind}.json").read_text(), "json"),
+        f"[Its tests](examples/{kind}.test.json) run it: see [testing.md](../testing.md).",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -207,7 +229,25 @@ def _facts(connector: type[BaseConnector[Any]]) -> list[list[str]]:
             "none" if retry.max_attempts == 1 else waits,
             "unless the step says otherwise",
         ],
+        ["credential", _credentials(connector), _need(connector)],
     ]
+
+
+def _credentials(connector: type[BaseConnector[Any]]) -> str:
+    links = [_link(kind) for kind in connector.credential]
+    return " or ".join(links) or "none"
+
+
+def _link(kind: type[Credential]) -> str:
+    if kind not in BUILT_IN:
+        return code(kind.type)
+    return f"[{kind.type}](credentials.md#{kind.type})"
+
+
+def _need(connector: type[BaseConnector[Any]]) -> str:
+    if not connector.credential:
+        return "it takes none"
+    return "required" if connector.credential_required else "optional"
 
 
 def _yes(fact: bool) -> str:

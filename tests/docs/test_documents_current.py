@@ -45,7 +45,7 @@ def test_every_setting_is_documented(documents: Any) -> None:
 
 
 def test_named_settings_exist(documents: Any, root: Path) -> None:
-    others = {"MINIZAPS_URL", "MINIZAPS_API_KEY"}
+    others = {"MINIZAPS_URL", "MINIZAPS_API_KEY", "MINIZAPS_CREDENTIAL_FOLDERS"}
     known = {f"MINIZAPS_{name.upper()}" for name in Settings.model_fields} | others
     for page, text in documents.pages.items():
         assert set(re.findall(r"MINIZAPS_[A-Z_]+", text)) <= known, page

@@ -10,6 +10,9 @@ import pytest
 from run_it import run_to_its_end
 
 from minizaps import WorkflowEngine
+from minizaps.simulation import suite
+from minizaps.simulation.trial import run_test
+from minizaps.simulation.virtual import open_world
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDERS = (ROOT / "examples", ROOT / "docs" / "connectors" / "examples")
@@ -26,6 +29,18 @@ def test_is_valid_and_listed(path: Path) -> None:
     WorkflowEngine.check(json.loads(path.read_text()))
     if path.parent.name == "examples" and path.parent.parent == ROOT:
         assert path.name in (ROOT / "examples" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("kind", WorkflowEngine.CONNECTOR_MAP)
+async def test_example_of_each_connector_passes_its_tests(kind: str) -> None:
+    """As `minizaps test docs/connectors/examples` runs them; see docs/testing.md."""
+    path = FOLDERS[1] / f"{kind}.json"
+    async with open_world() as world:
+        loaded = suite.load(path, suite.tests_of(path))
+        outcomes = [await run_test(world, loaded, test) for test in loaded.suite.tests]
+    assert [outcome for outcome in outcomes if not outcome.passed] == []
+    done = {s.type for o in outcomes for s in o.steps if s.status in ("succeeded", "caught")}
+    assert kind in done, f"no test of {path.name} comes to the end of a {kind} step"
 
 
 async def _run(target: Any, folder: Path, name: str, body: Any) -> tuple[str, Any]:
