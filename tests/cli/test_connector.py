@@ -135,7 +135,7 @@ def test_a_new_package_passes_its_suite_and_its_step_runs(
     environment = installed(package)
 
     tested = run(package, environment, "pytest", "-p", "no:cacheprovider", "-p", "no:asyncio")
-    assert "10 passed, 1 skipped" in tested
+    assert "10 passed, 2 skipped" in tested
 
     listed = orjson.loads(run(package, environment, "minizaps", "connector", "list", "--json"))
     (found,) = (item for item in listed if item["type"] == "send_sms")
@@ -160,6 +160,7 @@ def test_an_api_is_imported_by_its_url_and_its_steps_run(
     imported = minizaps("connector", "from-openapi", f"{shop.url}/openapi.json")
     assert imported.code == 0, imported.err
     assert f"corner_shop: 2 actions of Corner Shop at {shop.url}/api" in imported.out
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
     shown = minizaps("connector", "show", "corner_shop").out
     assert "getItem" in shown
     assert "One item." in shown

@@ -182,8 +182,15 @@ class Repeats(Say):
             raise NetworkFailed("the connection broke", retryable=True) from error
 
 
+class TriesBadly(Say):
+    @classmethod
+    async def try_credential(cls, context: Context) -> str | None:
+        return f"asked with {context.opened(HttpBearer).header()[1]}"
+
+
 JSON = "test_the_output_is_json_and_what_was_given_is_left_alone"
 SHOWN = "test_no_secret_is_shown"
+TRIED = "test_trying_the_credential_ends_in_words_or_in_a_connector_error"
 CANCEL = "test_it_ends_when_it_is_cancelled"
 TIMEOUT = "test_it_ends_at_its_timeout"
 OUTSIDE = "test_what_goes_wrong_outside_is_a_connector_error"
@@ -199,6 +206,7 @@ SAME = "test_the_same_key_gives_the_same_result"
         (ShowsInOutput, SHOWN, "the output or error shows a secret, in base64"),
         (ShowsInError, SHOWN, "the output or error shows a secret, as it is"),
         (ShowsInLog, SHOWN, "the log shows a secret, as it is"),
+        (TriesBadly, TRIED, "shows a secret, as it is"),
         (Swallows, CANCEL, "swallowed the cancellation"),
         (Swallows, TIMEOUT, "swallowed the cancellation"),
         (LeavesOpen, CANCEL, "has left a connection open"),

@@ -14,6 +14,7 @@ from minizaps.connectors.openapi.connector import connector_of
 from minizaps.connectors.openapi.description import Description
 from minizaps.connectors.openapi.folder import load, save
 from minizaps.connectors.openapi.importer import import_document
+from minizaps.engine.plan import make_plan
 from minizaps.errors import DefinitionInvalid, InvalidInput, SettingsInvalid
 from minizaps.testing import declaration
 
@@ -168,6 +169,37 @@ def test_a_description_with_a_built_in_name_is_refused(tmp_path: Path, pets: Des
     save(tmp_path, pets.model_copy(update={"name": "webhook"}))
     with pytest.raises(SettingsInvalid, match=r"webhook.json: the step type 'webhook' is there"):
         WorkflowEngine.install_connectors(tmp_path)
+
+
+@pytest.mark.usefixtures("pets")
+def test_a_step_has_the_facts_of_its_action() -> None:
+    configs = [{"action": "getPet", "pet_id": 3}, {"action": "addPet", "body": {"name": "Tom"}}]
+    steps = [{"type": "pets", "credential": "shop", "config": config} for config in configs]
+    definition = WorkflowEngine.check({"name": "x", "steps": steps})
+    plan = make_plan("w", 1, definition, WorkflowEngine.CONNECTOR_MAP)
+    work: list[Any] = [step.work for step in plan.steps]
+    assert [task.connector.idempotent for task in work] == [True, False]
+    assert [task.retry.max_attempts for task in work] == [5, 1]
+
+
+def test_text_is_taken_for_a_number_behind_a_reference_or_beside_null() -> None:
+    parameters = [
+        {"name": "a", "in": "query", "schema": {"anyOf": [{"type": "integer"}, {"type": "null"}]}},
+        {"name": "b", "in": "query", "schema": {"$ref": "#/components/schemas/Size"}},
+    ]
+    components = {"schemas": {"Size": {"type": "number"}}}
+    raw = document({"/a": {"get": {"parameters": parameters}}}, components=components)
+    _, model = connector_of(import_document(raw).api)
+    config: Any = model.model_validate({"action": "get_a", "a": "5", "b": "1.5"})
+    assert config.given() == {"a": 5, "b": 1.5}
+
+
+@pytest.mark.parametrize("url", [None, "https://test.example"])
+def test_a_server_of_one_operation_counts_unless_an_address_is_given(url: str | None) -> None:
+    servers = [{"url": "https://other.example"}]
+    raw = document({"/a": {"get": {"servers": servers}, "head": {}}})
+    api = import_document(raw, url=url).api
+    assert api.operations[0].url == (None if url else "https://other.example")
 
 
 def test_only_some_operations_are_taken() -> None:

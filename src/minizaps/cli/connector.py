@@ -134,6 +134,7 @@ def from_openapi(
         only=only or (),
         source=spec if _is_url(spec) else "",
     )
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     _keep(imported, settings.connectors_folder, replace=replace)
 
 

@@ -122,6 +122,23 @@ class ConnectorSuite:
 
         asyncio.run(self._with_each(check, [self.partner, *self._bad_partners().values()]))
 
+    def test_trying_the_credential_ends_in_words_or_in_a_connector_error(self) -> None:
+        if self.credential(Partner("127.0.0.1", 9)) is None:
+            raise SkipTest("it has no credential")
+
+        async def check(partner: Partner) -> None:
+            credential = self.credential(partner)
+            async with open_context(credential=credential, data=DATA) as context:
+                try:
+                    said = await self.entry[0].try_credential(context)
+                except ConnectorError as error:
+                    said = text_of(error)
+            must(said is None or isinstance(said, str), f"it said {said!r}")
+            for way in seen(canaries(credential), said or "") if credential else ():
+                raise AssertionError(f"it shows a secret, {way}: {said}")
+
+        asyncio.run(self._with_each(check, [self.partner, *self._bad_partners().values()]))
+
     def test_it_ends_when_it_is_cancelled(self) -> None:
         async def cut_off(task: asyncio.Task[Output], called: asyncio.Event) -> None:
             waiting = asyncio.ensure_future(called.wait())

@@ -49,7 +49,7 @@ def import_document(
     Args:
         raw: JSON or YAML.
         name: the step type; made from the title if left out.
-        url: the server's address, in place of the one in the document.
+        url: the server's address, in place of those in the document.
         only: the operations to take, by their actions; all if empty.
         source: where the document comes from, to which an address in it may be relative.
 
@@ -76,6 +76,8 @@ def import_document(
         raise InvalidInput(f"there is no operation {action!r}{suggest(action, known)}")
     if not operations:
         raise InvalidInput("no operation can be called" + "".join(f"; {x}" for x in left_out))
+    if url:
+        operations = [operation.model_copy(update={"url": None}) for operation in operations]
     used = {scheme for operation in operations for scheme in operation.security}
     _check_schemas(operations, schemas)
     made = {

@@ -97,7 +97,8 @@ def _default_description(part: Parameter | Body) -> str:
 
 def _check(part: Parameter | Body, api: Description) -> Callable[[Any], Any]:
     problems_of = compile_schema(_whole(part.schema_, api.schemas), at_missing=True)
-    kinds = _kinds(part.schema_) if isinstance(part, Parameter) else frozenset()
+    shown = _shown(part.schema_, api.schemas)
+    kinds = _kinds(shown) if isinstance(part, Parameter) else frozenset()
 
     def check(value: Any) -> Any:
         if value is None and not part.required:
@@ -130,8 +131,11 @@ def _whole(schema: Any, schemas: dict[str, Any]) -> Any:
     return {**schema, "$defs": schemas} if isinstance(schema, dict) else schema
 
 
-def _kinds(schema: Any) -> frozenset[str]:
-    kind = schema.get("type") if isinstance(schema, dict) else None
+def _kinds(schema: dict[str, Any]) -> frozenset[str]:
+    """The JSON types that a schema allows; empty where it does not say."""
+    kind = schema.get("type")
+    if choices := schema.get("anyOf") or schema.get("oneOf"):
+        return frozenset().union(*map(_kinds, choices))
     return frozenset([kind] if isinstance(kind, str) else kind or ())
 
 
