@@ -194,6 +194,50 @@ def test_text_is_taken_for_a_number_behind_a_reference_or_beside_null() -> None:
     assert config.given() == {"a": 5, "b": 1.5}
 
 
+def test_long_chains_of_references_and_schemas_of_one_name_are_followed() -> None:
+    chain = {
+        f"S{n}": {
+            "type": "object",
+            "properties": {"next": {"$ref": f"#/components/schemas/S{n + 1}"}},
+        }
+        for n in range(2000)
+    }
+    named = {"type": "object", "properties": {"b": {"type": "string"}}}
+    last = {"S2000": {"type": "integer"}, "a/b": named}
+    schema = {
+        "type": "object",
+        "properties": {
+            "chain": {"$ref": "#/components/schemas/S0"},
+            "one": {"$ref": "#/components/schemas/a~1b/properties/b"},
+            "two": {"$ref": "#/components/parameters/b"},
+        },
+    }
+    body = {"content": {"application/json": {"schema": schema}}}
+    components = {"schemas": {**chain, **last}, "parameters": {"b": {"type": "integer"}}}
+    api = import_document(
+        document({"/a": {"post": {"requestBody": body}}}, components=components)
+    ).api
+    _, model = connector_of(api)
+    fits = {"chain": {"next": {"next": {}}}, "one": "x", "two": 2}
+    assert model.model_validate({"action": "post_a", "body": fits})
+    with pytest.raises(ValueError, match="3 is not of type 'string'"):
+        model.model_validate({"action": "post_a", "body": {"one": 3, "two": 2}})
+
+
+def test_a_document_may_be_nested_a_hundred_levels_deep() -> None:
+    def nested(levels: int) -> bytes:
+        schema: Any = {"type": "string"}
+        for _ in range(levels):
+            schema = {"items": schema}
+        parameter = {"name": "x", "in": "query", "schema": schema}
+        return document({"/a": {"get": {"parameters": [parameter]}}})
+
+    _, model = connector_of(import_document(nested(93)).api)
+    assert model.model_validate({"action": "get_a", "x": "text"})
+    with pytest.raises(InvalidInput, match="nested more than 100 levels"):
+        import_document(nested(94))
+
+
 @pytest.mark.parametrize("url", [None, "https://test.example"])
 def test_a_server_of_one_operation_counts_unless_an_address_is_given(url: str | None) -> None:
     servers = [{"url": "https://other.example"}]

@@ -12,6 +12,7 @@ from minizaps.definition.strict_json import join_pointer
 from minizaps.errors import InvalidInput, Problem
 
 LARGEST = 1_000_000  # values of a document, YAML's aliases written out
+DEEPEST = 100  # levels of nesting
 _VERSION = re.compile(r"3\.[01]\.\d+(-.*)?")
 _HOPS = 32
 
@@ -35,6 +36,8 @@ class Document:
         root = _parse(raw)
         if not isinstance(root, dict):
             raise wrong("", "an OpenAPI document is an object")
+        if _nesting(root) > DEEPEST:
+            raise wrong("", f"it is nested more than {DEEPEST} levels deep")
         version = root.get("openapi")
         if "swagger" in root:
             detail = "OpenAPI 2.0 (Swagger) is not read: convert it to 3.0"
@@ -128,3 +131,11 @@ def _size(value: Any) -> int:
         return known[id(part)]
 
     return count(value)
+
+
+def _nesting(value: Any) -> int:
+    depth, level = 0, [value]
+    while containers := [each for each in level if isinstance(each, (dict, list))]:
+        depth += 1
+        level = [v for c in containers for v in (c.values() if isinstance(c, dict) else c)]
+    return depth

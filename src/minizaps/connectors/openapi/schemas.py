@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain, count
 from typing import Any
 
 from minizaps.connectors.openapi.document import Document, wrong
@@ -37,6 +38,7 @@ class Schemas:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._names: dict[str, str] = {}
+        self._pending: list[tuple[str, Any, str]] = []
         self._count = 0
         self.found: dict[str, Any] = {}
 
@@ -46,6 +48,13 @@ class Schemas:
         Raises:
             InvalidInput: it is none, or refers to what is not there.
         """
+        converted = self._convert(schema, pointer)
+        while self._pending:  # one after the other: references make long chains
+            name, target, place = self._pending.pop()
+            self.found[name] = self._convert(target, place)
+        return converted
+
+    def _convert(self, schema: Any, pointer: str) -> Any:
         if isinstance(schema, bool):
             return schema
         if not isinstance(schema, dict):
@@ -66,14 +75,14 @@ class Schemas:
             place = join_pointer(pointer, key)
             if key in _NAMED and isinstance(value, dict):
                 made[key] = {
-                    name: self.convert(part, join_pointer(place, name))
+                    name: self._convert(part, join_pointer(place, name))
                     for name, part in value.items()
                     if not (isinstance(part, dict) and part.get("readOnly") is True)
                 }
             elif key in _LISTED and isinstance(value, list):
-                made[key] = [self.convert(p, f"{place}/{n}") for n, p in enumerate(value)]
+                made[key] = [self._convert(p, f"{place}/{n}") for n, p in enumerate(value)]
             elif key in _SINGLE and isinstance(value, (dict, bool)):
-                made[key] = self.convert(value, place)
+                made[key] = self._convert(value, place)
             elif key in _KEPT or (key == "pattern" and not schema_problems({key: value}, "")):
                 made[key] = value
         if isinstance(required := schema.get("required"), list):
@@ -84,13 +93,13 @@ class Schemas:
 
     def _named(self, reference: str, pointer: str) -> str:
         if reference not in self._names:
-            name = re.sub(r"[^A-Za-z0-9_.-]", "_", reference.rpartition("/")[2]) or "schema"
-            number = 2
-            while name in self._names.values():
-                name, number = f"{name.rpartition('__')[0] or name}__{number}", number + 1
-            self._names[reference] = name
             target = self._document.look_up(reference, pointer)
-            self.found[name] = self.convert(target, reference[1:])
+            word = re.sub(r"[^A-Za-z0-9_.-]", "_", reference.rpartition("/")[2]) or "schema"
+            names = chain([word], (f"{word}_{number}" for number in count(2)))
+            name = next(name for name in names if name not in self.found)
+            self._names[reference] = name
+            self.found[name] = True  # its place is taken until it is converted
+            self._pending.append((name, target, reference[1:]))
         return self._names[reference]
 
 
