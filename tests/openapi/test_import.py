@@ -157,6 +157,11 @@ def test_a_description_is_the_same_once_it_was_kept(tmp_path: Path, pets: Descri
             '"operations": [{"id": "a", "method": "GET", "path": "/", "security": ["b"]}]}',
             "pets.json/operations/0/security: there is no scheme 'b'",
         ),
+        (
+            '{"name": "pets", "title": "T", "url": "http://a", "schemas": {"S": {"type": "file"}}, '
+            '"operations": [{"id": "a", "method": "GET", "path": "/"}]}',
+            "pets.json: there are schemas that are none",
+        ),
     ],
 )
 def test_a_broken_description_is_named(tmp_path: Path, text: str, says: str) -> None:
@@ -340,7 +345,7 @@ def test_schemas_of_3_1_keep_their_type_lists_and_may_refer_to_themselves() -> N
         (
             document({"/a": {"get": {"parameters": [{"name": "x", "in": "query",
                                                      "schema": {"type": "file"}}]}}}),
-            "the document has schemas that are none",
+            "there are schemas that are none",
         ),
         (document({"/a": {"get": {}}}, servers=[]), "does not say where the API is"),
         (document({"/a": {"get": {}}}, info={"title": "123"}), None),

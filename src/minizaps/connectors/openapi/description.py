@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from minizaps.definition.input_schema import schema_problems
+from minizaps.definition.problems import validation_problems
 from minizaps.definition.steps import ID_PATTERN
+from minizaps.errors import InvalidInput, Problem
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -98,3 +101,26 @@ class Description(Part):
     schemes: dict[str, Scheme] = {}
     operations: list[Operation] = Field(min_length=1)
     schemas: dict[str, Any] = {}
+
+
+def description_of(raw: Any) -> Description:
+    """The description that a JSON value is.
+
+    Raises:
+        InvalidInput: with what is wrong and where.
+    """
+    try:
+        api = Description.model_validate(raw)
+    except ValidationError as error:
+        raise InvalidInput(validation_problems(error, Description, raw)) from None
+    for number, operation in enumerate(api.operations):
+        for name in set(operation.security) - api.schemes.keys():
+            place = f"/operations/{number}/security"
+            raise InvalidInput([Problem(place, f"there is no scheme {name!r}")])
+    parts = [part for o in api.operations for part in (*o.parameters, o.body) if part is not None]
+    # All at once: what they refer to is checked once.
+    whole = {"$defs": api.schemas, "allOf": [True, *(part.schema_ for part in parts)]}
+    if problems := schema_problems(whole, ""):
+        details = "; ".join(problem.detail for problem in problems[:5])
+        raise InvalidInput(f"there are schemas that are none: {details}")
+    return api

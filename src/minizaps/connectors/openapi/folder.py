@@ -6,11 +6,9 @@ import os
 from pathlib import Path
 
 import orjson
-from pydantic import ValidationError
 
-from minizaps.connectors.openapi.description import Description
-from minizaps.definition.problems import validation_problems
-from minizaps.errors import Problem, SettingsInvalid
+from minizaps.connectors.openapi.description import Description, description_of
+from minizaps.errors import InvalidInput, Problem, SettingsInvalid
 
 
 def file_of(folder: Path, name: str) -> Path:
@@ -54,13 +52,9 @@ def _read(path: Path) -> Description:
     except orjson.JSONDecodeError as error:
         raise SettingsInvalid(f"is not JSON: {error}") from None
     try:
-        api = Description.model_validate(raw)
-    except ValidationError as error:
-        raise SettingsInvalid(validation_problems(error, Description, raw)) from None
+        api = description_of(raw)
+    except InvalidInput as error:
+        raise SettingsInvalid(error.problems) from None
     if api.name != path.stem:
         raise SettingsInvalid([Problem("/name", f"the file of {api.name!r} is {api.name}.json")])
-    for number, operation in enumerate(api.operations):
-        for name in set(operation.security) - api.schemes.keys():
-            pointer = f"/operations/{number}/security"
-            raise SettingsInvalid([Problem(pointer, f"there is no scheme {name!r}")])
     return api

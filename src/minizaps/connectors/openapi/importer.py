@@ -8,16 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin
 
-from pydantic import ValidationError
-
-from minizaps.connectors.openapi.description import Description, Operation
+from minizaps.connectors.openapi.description import Description, Operation, description_of
 from minizaps.connectors.openapi.document import Document, wrong
 from minizaps.connectors.openapi.operations import Left, Operations
 from minizaps.connectors.openapi.schemas import Schemas
 from minizaps.connectors.openapi.security import Security
 from minizaps.connectors.openapi.server import server_of
-from minizaps.definition.input_schema import schema_problems
-from minizaps.definition.problems import suggest, validation_problems
+from minizaps.definition.problems import suggest
 from minizaps.definition.strict_json import join_pointer
 from minizaps.errors import InvalidInput
 
@@ -79,7 +76,6 @@ def import_document(
     if url:
         operations = [operation.model_copy(update={"url": None}) for operation in operations]
     used = {scheme for operation in operations for scheme in operation.security}
-    _check_schemas(operations, schemas)
     made = {
         "name": name or step_type_of(title),
         "title": title,
@@ -88,18 +84,7 @@ def import_document(
         "operations": operations,
         "schemas": schemas.found,
     }
-    try:
-        return Imported(Description.model_validate(made), left_out)
-    except ValidationError as error:
-        raise InvalidInput(validation_problems(error, Description, made)) from None
-
-
-def _check_schemas(operations: list[Operation], schemas: Schemas) -> None:
-    parts = [part for o in operations for part in (*o.parameters, o.body) if part is not None]
-    whole = {"$defs": schemas.found, "allOf": [part.schema_ for part in parts] or [True]}
-    if problems := schema_problems(whole, ""):
-        details = "; ".join(problem.detail for problem in problems[:5])
-        raise InvalidInput(f"the document has schemas that are none: {details}")
+    return Imported(description_of(made), left_out)
 
 
 def step_type_of(title: str) -> str:
