@@ -17,7 +17,6 @@ from minizaps.connectors.outbound import HttpClient
 from minizaps.credentials.consent import Consents
 from minizaps.credentials.open import open_keyring, own_key_file, rotate_own_key, sources_of
 from minizaps.credentials.tokens import Tokens
-from minizaps.credentials.types import BUILT_IN
 from minizaps.credentials.vault import Vault
 from minizaps.engine.attempt import Tools
 from minizaps.engine.engine import WorkflowEngine
@@ -160,7 +159,9 @@ def _compose(
 ) -> App:
     kept, keyring = Credentials(database, clock), open_keyring(settings)
     tokens = Tokens(kept, keyring, http, clock)
-    vault = Vault(kept, keyring, sources_of(settings), tokens, {t.type: t for t in BUILT_IN}, clock)
+    vault = Vault(
+        kept, keyring, sources_of(settings), tokens, WorkflowEngine.credential_types(), clock
+    )
     tools = Tools(http, dial, vault, clock, settings.max_output_bytes, settings.base_url)
     journal, catalog = Journal(database, clock), Catalog(database, clock)
     signals = Signals(database, journal, clock)
