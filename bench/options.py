@@ -18,6 +18,7 @@ class Options:
         warm_up: seconds of load before the first repetition.
         waiting: runs that wait.
         waking: runs that wake in the same second.
+        schedules: schedules that are due in the same moment.
         many: ended runs in the large database.
         settle: seconds of rest after a start, before memory is read.
         listings: how often the list of runs is read.
@@ -33,6 +34,7 @@ class Options:
     warm_up: float = 1.0
     waiting: int = 100_000
     waking: int = 10_000
+    schedules: int = 1_000
     many: int = 1_000_000
     settle: float = 2.0
     listings: int = 500
@@ -49,6 +51,7 @@ QUICK = Options(
     warm_up=0.3,
     waiting=2_000,
     waking=500,
+    schedules=200,
     many=20_000,
     settle=0.5,
     listings=50,
