@@ -13,6 +13,7 @@ from .rules_effects import check_effects
 from .rules_history import check_history
 from .rules_limits import check_limits
 from .rules_replays import check_replays
+from .rules_schedules import check_schedules, is_scheduled
 from .workflows import SPECS
 
 EXCUSED_FOR = 40_000  # milliseconds after a trouble
@@ -42,6 +43,7 @@ def _check(evidence: Evidence) -> Iterator[Violation]:
     yield from (Violation(run_id, what) for run_id, what in check_calls_back(evidence))
     yield from (Violation(run_id, what) for run_id, what in check_children(evidence))
     yield from (Violation(run_id, what) for run_id, what in check_limits(evidence))
+    yield from (Violation(subject, what) for subject, what in check_schedules(evidence))
     calls = evidence.calls_of_runs()
     for run_id in calls.keys() - evidence.runs.keys():
         steps = ", ".join(calls[run_id])
@@ -62,7 +64,7 @@ def _check_requests(evidence: Evidence) -> Iterator[Violation]:
     """What was asked for is there, and nothing else."""
     tokens = defaultdict(list)
     for run in evidence.runs.values():
-        if run.replay_of is None and run.parent is None:
+        if run.replay_of is None and run.parent is None and not is_scheduled(run):
             tokens[_token(run)].append(run)
     for post in evidence.posts:
         runs = tokens.pop(post.token, [])

@@ -75,6 +75,9 @@ class Client:
         """
         self._stopped = True
         async with asyncio.timeout(seconds):
+            for spec in SPECS.values():
+                while spec.schedule and not await self._stop(spec.name):
+                    await asyncio.sleep(AGAIN_AFTER)
             while self._tasks:
                 await asyncio.wait(self._tasks)
 
@@ -151,6 +154,15 @@ class Client:
             async with self._session.post(url, headers=self._api) as response:
                 await response.read()
                 return response.status == 202
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
+    async def _stop(self, workflow: str) -> bool:
+        """Let a workflow's schedule fire no more."""
+        url = f"{self._url()}/api/v1/workflows/{workflow}/deactivate"
+        try:
+            async with self._session.post(url, headers=self._api) as response:
+                return response.status == 200
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from .delays import delays
 from .evidence import Call, Evidence, Life, Run
+from .rules_schedules import is_scheduled
 
 
 def figures(evidence: Evidence) -> dict[str, object]:
@@ -23,6 +24,7 @@ def figures(evidence: Evidence) -> dict[str, object]:
         "requests for runs": sum(post.sent for post in evidence.posts),
         "acknowledged": sum(bool(post.run_ids) for post in evidence.posts),
         "runs": dict(Counter(run.status for run in runs).most_common()),
+        "fires of schedules": sum(map(is_scheduled, runs)),
         "failures": dict(errors.most_common()),
         "acknowledged cancellations": len(evidence.cancels),
         "replays asked for, acknowledged": [

@@ -38,6 +38,7 @@ class Spec:
             not named is the receipt of the step of that name.
         called: whether other workflows call it, and nobody else.
         limits: what limits its runs.
+        schedule: the times at which they start, as a schedule's config; nobody else asks for them.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Spec:
     gives: Mapping[str, Any] = field(default_factory=dict)
     called: bool = False
     limits: Mapping[str, Any] = field(default_factory=dict)
+    schedule: Mapping[str, Any] = field(default_factory=dict)
 
     def definition(self, sink: str) -> dict[str, Any]:
         """The workflow as it is saved.
@@ -55,9 +57,12 @@ class Spec:
         Args:
             sink: the sink's address.
         """
+        triggers: list[dict[str, Any]] = [{"id": "hook", "type": "webhook"}]
+        if self.schedule:
+            triggers.append({"id": "tick", "type": "schedule", "config": dict(self.schedule)})
         found = {
             "name": self.name,
-            "triggers": [{"id": "hook", "type": "webhook"}],
+            "triggers": triggers,
             **self.limits,
             "steps": [_aimed(step, sink, "") for step in self.steps],
         }

@@ -340,8 +340,16 @@ _LIMITED = (
     ),
 )
 
+_SCHEDULED = (
+    Spec(
+        "ticker",
+        (_TOKEN, _call("first", "ok"), _PAUSE, _set("last", token="{{ steps.start.token }}")),
+        schedule={"every": 1, "misfire": "all", "input": {"token": "tick", "delay": 0.1}},
+    ),
+)
+
 _ASKED_FOR = (*_CALL_BY_CALL, *_BESIDE_EACH_OTHER, *_ASKING)
-SPECS = {spec.name: spec for spec in (*_CALLED, *_CALLING, *_LIMITED, *_ASKED_FOR)}
+SPECS = {spec.name: spec for spec in (*_CALLED, *_CALLING, *_LIMITED, *_SCHEDULED, *_ASKED_FOR)}
 MIX = tuple(
     spec.name for spec in (*_CALLING, *_LIMITED, *_ASKED_FOR)
 )  # what the client asks for, each as often
