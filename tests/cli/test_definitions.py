@@ -85,3 +85,18 @@ def test_run_knows_the_workflows_that_are_called(minizaps: Minizaps, tmp_path: P
     result = minizaps("run", "calls.json", "--with", "hello.json", "--json")
     assert result.code == 0
     assert result.json["steps"][0]["run"]
+
+
+TICK = {"id": "tick", "type": "schedule", "config": {"every": 60, "start": "2099-01-01T12:00:00Z"}}
+
+
+def test_validate_and_show_say_when_a_schedule_fires_next(
+    minizaps: Minizaps, tmp_path: Path
+) -> None:
+    (tmp_path / "tick.json").write_text(json.dumps({**HELLO, "triggers": [TICK]}))
+    said = minizaps("validate", "tick.json").out
+    assert "tick: schedule, next: 2099-01-01 1" in said
+    assert said.count("2099-01-01") == 5
+    saved = minizaps("workflows", "create", "tick.json").out
+    assert "next: 2099-01-01 1" in saved
+    assert "next: 2099-01-01 1" in minizaps("workflows", "show", HELLO["name"]).out

@@ -63,7 +63,7 @@ async def _run(definition: Any, others: list[Any], value: Any, *, as_json: bool)
                 client = Client(http, local=True)
                 for other in others:
                     await client.post("/workflows", other, active=False)
-                workflow = await client.post("/workflows", definition)
+                workflow = await client.post("/workflows", definition, active=False)
                 path = f"/workflows/{workflow['id']}/runs"
                 started = await client.post(path, {"input": value})
                 ended = await follow(client, started["id"], quiet=as_json, answerable=False)

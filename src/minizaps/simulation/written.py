@@ -104,7 +104,9 @@ class Answer(Model):
 class Start(Model):
     """What starts the run, as the root `trigger` shows it."""
 
-    type: Literal["webhook", "manual"] = Field(default="webhook", description="The trigger's type.")
+    type: Literal["webhook", "manual", "schedule", "poll"] = Field(
+        default="webhook", description="The trigger's type."
+    )
     id: str | None = Field(
         default=None,
         description="The trigger's id; if left out, that of the workflow's first trigger of the "
