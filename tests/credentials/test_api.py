@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from minizaps import Context, WorkflowEngine
 from minizaps.api.auth import Role
 from minizaps.credentials.open import open_keyring
 from tests.api.support import API, Server, Sink, call_step, definition, pointers, set_step
@@ -202,3 +203,17 @@ async def test_the_types_have_schemas_that_mark_secrets(server: Server) -> None:
     assert types["smtp"]["properties"]["host"]["type"] == "string"
     assert "writeOnly" in str(types["smtp"]["properties"]["password"])
     assert all(item["description"] for item in items)
+
+
+async def test_a_credential_for_any_server_is_shown_to_no_other(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(context: Context) -> str:
+        raise AssertionError("a connector was asked")
+
+    for connector, _ in WorkflowEngine.CONNECTOR_MAP.values():
+        if any(taken.type == "http_bearer" for taken in connector.credential):
+            monkeypatch.setattr(connector, "try_credential", never)
+    await create(server)
+    tried = (await server.admin.post(f"{PATH}/shop/test")).json()
+    assert tried == {"ok": True, "detail": "it can be opened; there is no way to try it"}

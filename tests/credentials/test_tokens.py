@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from minizaps.connectors.google_sheets import GoogleSheetsConnector
 from tests.api.support import API, Server, call_step, pointers
 from tests.credentials.token_server import CLIENT, SECRET, TokenServer
 
@@ -247,8 +248,9 @@ async def test_a_wrong_client_secret_is_said_without_it(
 
 
 async def test_a_service_account_signs_for_its_tokens(
-    server: Server, token_server: TokenServer
+    server: Server, token_server: TokenServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(GoogleSheetsConnector, "api", token_server.url)
     data = {"key": token_server.account_key()}
     new = {"name": "api", "type": "google_service_account", "data": data}
     assert (await server.admin.post(PATH, json=new)).status_code == 201
@@ -259,7 +261,7 @@ async def test_a_service_account_signs_for_its_tokens(
     assert (await again(server))["status"] == "succeeded"
     assert len(token_server.asked) == 2
     tried = (await server.admin.post(f"{PATH}/api/test")).json()
-    assert tried == {"ok": True, "detail": "a token was had for it"}
+    assert tried == {"ok": True, "detail": "Google Sheets accepts the token"}
 
 
 async def test_an_oauth2_credential_needs_what_its_grant_needs(server: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -158,7 +159,7 @@ def try_credential(name: Name, as_json: AsJson = False) -> None:
     elif tried["ok"]:
         console.print(f"[green]✓[/green] {name}: {tried['detail']}")
     if not tried["ok"]:
-        fail(f"{name}: {tried['detail']}")
+        fail(tried["detail"])
 
 
 @credentials.command()
@@ -175,6 +176,7 @@ def connect(
     url, before = run(action)
     typer.echo(f"Open this in a browser, and agree:\n\n  {url}\n")
     typer.echo("The server takes the answer, so it has to be running. The link works for 10 min.")
+    sys.stdout.flush()  # whoever reads a pipe sees it before the wait
     if wait:
         _wait(name, before)
 

@@ -24,6 +24,7 @@ from minizaps.connectors.sheet_rows import (
 )
 from minizaps.connectors.sheets_api import Place, Spreadsheet
 from minizaps.credentials.types import GoogleServiceAccount, OAuth2
+from minizaps.definition.poll import PollDefaults
 from minizaps.definition.steps import RetryPolicy
 from minizaps.errors import ConnectorError
 
@@ -96,6 +97,7 @@ class GoogleSheetsConnector(BaseConnector[GoogleSheetsConfig]):
     """
 
     api: ClassVar[str] = "https://sheets.googleapis.com"
+    poll = PollDefaults(items="{{ rows }}")
     timeout = 120.0
     retry = RetryPolicy(max_attempts=8, delay=4, backoff=2, max_delay=120, jitter=True)
     credential = (GoogleServiceAccount, OAuth2)

@@ -11,6 +11,7 @@ from minizaps.connectors.base import BaseConnector, ConnectorConfig, Context
 from minizaps.connectors.imap_session import Search, fetch_mails, in_mailbox
 from minizaps.connectors.mail_message import Line
 from minizaps.credentials.types import Imap
+from minizaps.definition.poll import PollDefaults
 from minizaps.definition.steps import RetryPolicy
 from minizaps.errors import ConnectorError
 
@@ -83,6 +84,7 @@ class ImapConnector(BaseConnector[ImapConfig]):
     The output of `mark` is `{"uids"}`. To mark or move twice does no harm.
     """
 
+    poll = PollDefaults("{{ messages }}", "{{ item.message_id or item.uid }}", "{{ last_uid }}")
     idempotent = True
     timeout = 300.0
     retry = RetryPolicy(max_attempts=5, delay=5, backoff=3, max_delay=600, jitter=True)

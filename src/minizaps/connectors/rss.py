@@ -11,6 +11,7 @@ from minizaps.connectors.base import BaseConnector, ConnectorConfig, Context
 from minizaps.connectors.feeds import read_feed
 from minizaps.connectors.responses import status_error
 from minizaps.definition.durations import Duration
+from minizaps.definition.poll import PollDefaults
 from minizaps.definition.steps import RetryPolicy
 
 _ACCEPT = (
@@ -51,6 +52,7 @@ class RssConnector(BaseConnector[RssConfig]):
     is true and there are no items.
     """
 
+    poll = PollDefaults(items="{{ items }}", id="{{ item.id }}")
     idempotent = True
     timeout = 660.0
     retry = RetryPolicy(max_attempts=5, delay=2, backoff=2, max_delay=600, jitter=True)

@@ -13,6 +13,7 @@ from minizaps.connectors.extras import load
 from minizaps.connectors.sql_query import Query, Result
 from minizaps.credentials.types import SQLITE, Database
 from minizaps.definition.durations import Duration
+from minizaps.definition.poll import PollDefaults
 from minizaps.definition.steps import FIXED, RetryPolicy
 from minizaps.errors import CredentialUnusable
 
@@ -59,6 +60,7 @@ class SqlConnector(BaseConnector[SqlConfig]):
     `outcome_unknown`; other failures leave nothing behind.
     """
 
+    poll = PollDefaults(items="{{ rows }}")
     timeout = 660.0
     retry = RetryPolicy(max_attempts=5, delay=1, backoff=3, max_delay=300, jitter=True)
     credential = (Database,)

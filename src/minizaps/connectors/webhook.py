@@ -163,17 +163,6 @@ class WebhookConnector(BaseConnector[WebhookConfig]):
             raise status_error(response, context.now(), context.credential)
         return response
 
-    @classmethod
-    async def try_credential(cls, context: Context) -> str | None:
-        credential = context.opened(HttpCredential)
-        if (url := getattr(credential, "test_url", None)) is None:
-            return None
-        name, value = credential.header()
-        response = await context.http.request("GET", url, headers={name: value})
-        if not 200 <= response.status < 300:
-            raise status_error(response, context.now(), credential)
-        return f"{url} answered {response.status}"
-
 
 def _body(config: WebhookConfig, parameters: Mapping[str, Any]) -> tuple[bytes | None, str]:
     try:

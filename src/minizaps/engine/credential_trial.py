@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from types import MappingProxyType
 
 from minizaps.connectors.base import Context
-from minizaps.credentials.credential import AccessToken
+from minizaps.connectors.responses import status_error
+from minizaps.credentials.credential import AccessToken, Credential, HttpCredential
 from minizaps.credentials.redact import redacting, redactor_of
 from minizaps.engine.attempt import Tools
 from minizaps.engine.plan import AnyConnector
@@ -42,17 +43,40 @@ async def try_credential(
         now=tools.now,
         credential=opened,
     )
-    for connector in connectors:
-        if kind not in {taken.type for taken in connector.credential}:
-            continue
-        try:
-            with redacting(redactor):
-                said = await connector.try_credential(context)
-        except ConnectorError as error:
-            error.args = (redactor.text(str(error)),)
-            raise
-        if said is not None:
-            return redactor.text(said)
+    try:
+        with redacting(redactor):
+            said = await _said(context, kind, tools.vault.types[kind], connectors)
+    except ConnectorError as error:
+        error.args = (redactor.text(str(error)),)
+        raise
+    if said is not None:
+        return redactor.text(said)
     if isinstance(opened, AccessToken):
         return "a token was had for it"
     return "it can be opened; there is no way to try it"
+
+
+async def _said(
+    context: Context, kind: str, model: type[Credential], connectors: Iterable[type[AnyConnector]]
+) -> str | None:
+    """What a trial has shown; None if there is no way to tell."""
+    # One for any server at all is shown to the server that it names, and to no other.
+    if "test_url" in model.model_fields:
+        return await _shown_to(context, getattr(context.credential, "test_url", None))
+    for connector in connectors:
+        if kind in {taken.type for taken in connector.credential}:
+            said = await connector.try_credential(context)
+            if said is not None:
+                return said
+    return None
+
+
+async def _shown_to(context: Context, url: str | None) -> str | None:
+    if url is None:
+        return None
+    credential = context.opened(HttpCredential)
+    name, value = credential.header()
+    response = await context.http.request("GET", url, headers={name: value})
+    if not 200 <= response.status < 300:
+        raise status_error(response, context.now(), credential)
+    return f"{url} answered {response.status}"
