@@ -13,6 +13,7 @@ from minizaps.cli.client import Failed
 from minizaps.cli.fields import actions_of, field_rows, smallest_step
 from minizaps.cli.output import AsJson, console, print_json, print_table
 from minizaps.cli.scaffold import check_name, make_package
+from minizaps.connectors.base import BaseConnector
 from minizaps.connectors.openapi.connector import ApiConnector, connector_of
 from minizaps.connectors.openapi.folder import file_of, save
 from minizaps.connectors.openapi.importer import Imported, import_document
@@ -34,10 +35,7 @@ def list_connectors(as_json: AsJson = False) -> None:
     if as_json:
         print_json(items)
         return
-    rows = [
-        [i["type"], i["origin"], ", ".join(i["credential"]), "yes" if i["idempotent"] else "no"]
-        for i in items
-    ]
+    rows = [[i["type"], i["origin"], ", ".join(i["credential"]), _repeats(i)] for i in items]
     print_table(["type", "from", "credential", "idempotent"], rows, empty="No step types.")
 
 
@@ -78,6 +76,12 @@ def show(
     console.print(f"\nexample: {example}", markup=False, soft_wrap=True)
 
 
+def _repeats(item: dict[str, Any]) -> str:
+    if item["idempotent_by_config"]:
+        return "by its config"
+    return "yes" if item["idempotent"] else "no"
+
+
 def _described(kind: str) -> dict[str, Any]:
     found, _ = WorkflowEngine.CONNECTOR_MAP[kind]
     return {
@@ -87,6 +91,7 @@ def _described(kind: str) -> dict[str, Any]:
         "credential": [each.type for each in found.credential],
         "credential_required": found.credential_required,
         "idempotent": found.idempotent,
+        "idempotent_by_config": found.may_repeat is not BaseConnector.may_repeat,
     }
 
 
