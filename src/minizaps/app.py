@@ -15,9 +15,9 @@ from minizaps.clock import Clock
 from minizaps.connectors.dial import Dialler
 from minizaps.connectors.outbound import HttpClient
 from minizaps.credentials.consent import Consents
-from minizaps.credentials.open import open_keyring, own_key_file, rotate_own_key, sources_of
+from minizaps.credentials.open import drop_unused, open_keyring, own_key_file, rotating, sources_of
 from minizaps.credentials.tokens import Tokens
-from minizaps.credentials.vault import Vault
+from minizaps.credentials.vault import Resealed, Vault
 from minizaps.engine.attempt import Tools
 from minizaps.engine.engine import WorkflowEngine
 from minizaps.errors import Conflict
@@ -69,14 +69,20 @@ class App:
     engine: WorkflowEngine
     worker: Worker | None
 
-    async def rotate_keys(self) -> int:
-        """Encrypt all credentials under the first secret key, and return how many that were.
+    async def rotate_keys(self) -> Resealed:
+        """Encrypt all credentials under the first secret key.
 
         Where the key is the data folder's own, it is replaced by a new one first.
+
+        Raises:
+            Conflict: another rotation is under way.
         """
-        if (own := own_key_file(self.settings)) is not None:
-            rotate_own_key(own)
-        return await self.vault.reseal()
+        if (own := own_key_file(self.settings)) is None:
+            return await self.vault.reseal()
+        with rotating(own):
+            resealed = await self.vault.reseal()
+            drop_unused(own, resealed.keys)
+        return resealed
 
     async def start(self, new: NewRun) -> Started:
         """Accept a run; this process's worker takes it at once if it has a free place, and the
@@ -127,6 +133,7 @@ async def open_app(
         dial = Dialler(allow_networks=settings.networks)
         stack.push_async_callback(dial.aclose)
         app = _compose(settings, clock or database.clock, database, http, dial, worker=worker)
+        stack.push_async_callback(app.vault.close)
         if not any(p.id == DEFAULT_PROJECT for p in await app.access.projects()):
             await _first_project(app.access)
         broker = None

@@ -7,10 +7,15 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from pydantic import BaseModel, SecretStr
 
 from minizaps import Context, WorkflowEngine
 from minizaps.api.auth import Role
+from minizaps.credentials.credential import Credential
 from minizaps.credentials.open import open_keyring
+from minizaps.credentials.redact import Redactor
+from minizaps.credentials.types import Database, Redis, SlackWebhook
+from minizaps.credentials.vault import secret_fields
 from tests.api.support import API, Server, Sink, call_step, definition, pointers, set_step
 
 PATH = f"{API}/credentials"
@@ -175,7 +180,7 @@ async def test_after_a_rotation_all_is_as_before(server: Server, sink: Sink) -> 
     await create(server)
     for _ in range(3):
         rotated = await server.admin.post(f"{API}/keys/rotate")
-        assert rotated.json() == {"credentials": 1}
+        assert rotated.json() == {"credentials": 1, "unreadable": []}
     server.clock.advance(2)
     await server.run(call_step(sink.url, credential="shop"))
     assert sink.requests[0]["headers"]["Authorization"] == "Bearer a very secret token"
@@ -188,7 +193,8 @@ async def test_a_lost_key_is_said_and_breaks_nothing_else(
     await create(server)
     (tmp_path / "secret.key").unlink()
     open_keyring(server.app.settings)  # as the next start does
-    assert (await server.admin.post(f"{API}/keys/rotate")).status_code == 503
+    rotated = (await server.admin.post(f"{API}/keys/rotate")).json()
+    assert rotated == {"credentials": 0, "unreadable": ["shop"]}
     server.clock.advance(2)
     shown = (await server.admin.get(f"{PATH}/shop")).json()
     assert "which this process does not have" in shown["problem"]
@@ -217,3 +223,49 @@ async def test_a_credential_for_any_server_is_shown_to_no_other(
     await create(server)
     tried = (await server.admin.post(f"{PATH}/shop/test")).json()
     assert tried == {"ok": True, "detail": "it can be opened; there is no way to try it"}
+
+
+async def test_a_connectors_own_mistake_in_a_trial_shows_no_secret(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(context: Context) -> str:
+        raise ValueError(f"bad url {context.opened(SlackWebhook).url.get_secret_value()}")
+
+    connector, _ = WorkflowEngine.CONNECTOR_MAP["slack"]
+    monkeypatch.setattr(connector, "try_credential", fail)
+    url = "https://hooks.slack.test/services/T0/B0/very-secret"
+    await create(server, type="slack_webhook", data={"url": url})
+    tried = (await server.admin.post(f"{PATH}/shop/test")).json()
+    assert tried == {"ok": False, "detail": "ValueError: bad url ***"}
+
+
+@pytest.mark.parametrize(
+    ("credential", "shown"),
+    [
+        (Database(url="postgresql://u:pass%20word@h/d"), "refused: pass word"),
+        (Redis(url="redis://u:pass%20word@h"), "u:pass%20word@h:6379"),
+        (
+            SlackWebhook(url="https://hooks.test/services/T0/pass%20word"),
+            "/services/T0/pass%20word",
+        ),
+    ],
+)
+def test_the_secret_inside_an_address_is_masked_by_itself(
+    credential: Credential, shown: str
+) -> None:
+    assert "word" not in Redactor(credential.secrets()).text(shown)
+
+
+def test_a_type_of_a_package_may_nest_its_secrets() -> None:
+    class Login(BaseModel):
+        password: SecretStr
+
+    class Nested(Credential):
+        type = "nested"
+        host: str
+        login: Login
+        more: frozenset[SecretStr]
+
+    made = Nested(host="h", login={"password": "one secret"}, more=["another secret"])
+    assert sorted(made.secrets()) == ["another secret", "one secret"]
+    assert secret_fields(Nested) == {"login", "more"}

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from minizaps.credentials.keyring import Keyring, SecretKey, read_keys
-from minizaps.credentials.open import open_keyring, rotate_own_key
-from minizaps.errors import CredentialUnusable, SettingsInvalid
+from minizaps.credentials.open import drop_unused, open_keyring, rotating
+from minizaps.errors import Conflict, CredentialUnusable, SettingsInvalid
 from minizaps.settings import Settings
 
 
@@ -67,11 +67,33 @@ def test_a_rotation_by_another_process_is_seen(tmp_path: Path) -> None:
     first = open_keyring(settings(tmp_path))
     second = open_keyring(settings(tmp_path))
     before = second.seal(b"before", "owner")
-    rotate_own_key(tmp_path / "secret.key")
+    with rotating(tmp_path / "secret.key"):
+        pass
     after = second.seal(b"after", "owner")
     assert before.split(".")[1] != after.split(".")[1]
     assert first.open(after, "owner") == b"after"
     assert first.open(before, "owner") == b"before"
+
+
+def test_a_rotation_that_dies_anywhere_takes_no_key_that_is_needed(tmp_path: Path) -> None:
+    path = tmp_path / "secret.key"
+    sealed = open_keyring(settings(tmp_path)).seal(b"secret", "owner")
+    for _ in range(3):  # each dies before anything is encrypted anew
+        with rotating(path):
+            pass
+    assert open_keyring(settings(tmp_path)).open(sealed, "owner") == b"secret"
+    drop_unused(path, {sealed.split(".")[1]})
+    assert open_keyring(settings(tmp_path)).open(sealed, "owner") == b"secret"
+    assert len(path.read_text().split()) == 3
+    drop_unused(path, set())
+    assert len(path.read_text().split()) == 2
+
+
+def test_of_two_rotations_at_once_one_is_refused(tmp_path: Path) -> None:
+    open_keyring(settings(tmp_path))
+    path = tmp_path / "secret.key"
+    with rotating(path), pytest.raises(Conflict), rotating(path):
+        pass
 
 
 def test_the_data_folders_key_is_its_owners_alone_and_stays(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import logging
 from base64 import b64encode, urlsafe_b64encode
@@ -31,6 +32,12 @@ def test_no_form_of_a_secret_is_left(secret: str, before: bytes, after: bytes) -
         quote(secret),
         quote(secret, safe=""),
         quote_plus(secret),
+        quote(secret, safe="!'()*~"),
+        html.escape(secret),
+        json.dumps(json.dumps(secret)),
+        json.dumps(secret).replace("/", "\\/"),
+        secret.encode().hex(),
+        repr(secret.encode()),
         b64encode(raw).decode(),
         urlsafe_b64encode(raw).decode(),
     ):
@@ -66,3 +73,15 @@ def test_log_lines_are_masked_with_their_tracebacks(formatter: logging.Formatter
         line = formatter.format(record)
     assert "hidden text" not in line
     assert line.count(MASK) >= 2
+
+
+def test_what_was_cut_off_in_a_secret_shows_no_beginning_of_it() -> None:
+    cut = Redactor(["a long secret"]).excerpt({"body": "it was a long sec", "n": 1})
+    assert cut == {"body": f"it was {MASK}", "n": 1}
+
+
+def test_a_logged_secret_is_masked_before_the_line_becomes_json() -> None:
+    secret = 'a "quoted" secret'
+    record = logging.getLogger("redact").makeRecord("x", 40, "f", 1, "%r", ({secret: 1},), None)
+    with redacting(Redactor([secret])):
+        assert "quoted" not in JsonFormatter().format(record)

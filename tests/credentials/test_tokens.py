@@ -268,3 +268,83 @@ async def test_an_oauth2_credential_needs_what_its_grant_needs(server: Server) -
     data = {"client_id": "c", "token_url": "https://x.test"}
     new = {"name": "api", "type": "oauth2", "data": data}
     assert "authorize_url" in pointers(await server.admin.post(PATH, json=new))["/data"]
+
+
+async def test_a_renewal_goes_on_where_the_run_that_wanted_it_is_cancelled(
+    server: Server, token_server: TokenServer
+) -> None:
+    await create(server, token_server)
+    await connect(server, token_server)
+    server.clock.advance(3600)
+    token_server.hold = asyncio.Event()
+    opening = asyncio.create_task(server.app.vault.open("default", "api"))
+    while len(token_server.asked) < 2:
+        await asyncio.sleep(0.01)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    token_server.hold.set()
+    assert (await server.app.vault.open("default", "api")).header()[1] == "Bearer access-token-3"
+    assert len(token_server.asked) == 2
+
+
+async def test_a_late_refusal_of_an_old_token_leaves_the_new_one(
+    server: Server, token_server: TokenServer
+) -> None:
+    await create(server, token_server)
+    await connect(server, token_server)
+    vault = server.app.vault
+    old = await vault.open("default", "api")
+    server.clock.advance(3600)
+    new = await vault.open("default", "api")
+    assert await vault.renew("default", "api", old)
+    assert await vault.open("default", "api") == new
+    assert len(token_server.asked) == 2
+
+
+async def test_a_refusal_takes_no_consent_that_cannot_be_renewed(
+    server: Server, token_server: TokenServer
+) -> None:
+    token_server.lifetime = None
+    token_server.gives_refresh = False
+    await create(server, token_server)
+    await connect(server, token_server)
+    good, token_server.good = token_server.good, set()
+    run = await server.run(step(token_server, retry={"max_attempts": 3}))
+    assert run["error"]["type"] == "credential_refused"
+    token_server.good = good
+    assert (await again(server))["status"] == "succeeded"
+
+
+async def test_a_consent_that_fails_leaves_the_token_that_is_there(
+    server: Server, token_server: TokenServer
+) -> None:
+    await create(server, token_server)
+    await connect(server, token_server)
+    for brought in ({"error": "access_denied"}, {"code": "wrong"}):
+        url = (await server.admin.post(f"{PATH}/api/authorize")).json()["url"]
+        page = await come_back(server, {"state": token_server.agree(url)["state"], **brought})
+        assert page.status_code in (400, 502)
+        assert (await look(server))["state"] == "ready"
+        assert (await look(server))["problem"]
+    assert (await server.run(step(token_server)))["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("lifetime", [1e300, 30, 0.5])
+async def test_any_lifetime_of_a_token_will_do(
+    server: Server, token_server: TokenServer, lifetime: float
+) -> None:
+    token_server.lifetime = lifetime
+    await create(server, token_server)
+    await connect(server, token_server)
+    opened = [server.app.vault.open("default", "api") for _ in range(10)]
+    assert len({credential.header() for credential in await asyncio.gather(*opened)}) == 1
+    assert len(token_server.asked) == 1
+
+
+async def test_a_client_is_never_revoked(server: Server, token_server: TokenServer) -> None:
+    fields = {"grant": "client_credentials", "client_secret": "x"}
+    await create(server, token_server, authorize_url=None, **fields)
+    token_server.says = "access_denied"
+    assert (await server.run(step(token_server)))["error"]["type"] == "credential"
+    assert (await look(server))["state"] == "ready"

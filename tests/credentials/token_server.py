@@ -30,6 +30,7 @@ class TokenServer:
 
     Attributes:
         lifetime: seconds that a token is good for; None where it does not say.
+        says: an error with which it answers everything.
         broken: a status with which it answers everything.
         hold: until it is set, no answer is given.
     """
@@ -38,6 +39,8 @@ class TokenServer:
     lifetime: float | None = 3600
     broken: int | None = None
     rotates: bool = True
+    gives_refresh: bool = True
+    says: str | None = None
     asked: list[dict[str, str]] = field(default_factory=list)
     good: set[str] = field(default_factory=set)
     refresh_tokens: set[str] = field(default_factory=set)
@@ -78,6 +81,8 @@ class TokenServer:
             await self.hold.wait()
         if self.broken is not None:
             return web.json_response({"error": "server_error"}, status=self.broken)
+        if self.says is not None:
+            return web.json_response({"error": self.says}, status=400)
         if not _is_client(request, fields):
             return web.json_response({"error": "invalid_client"}, status=401)
         match fields["grant_type"]:
@@ -122,7 +127,7 @@ class TokenServer:
         self.good = {said["access_token"]}
         if self.lifetime is not None:
             said["expires_in"] = self.lifetime
-        if refresh:
+        if refresh and self.gives_refresh:
             said["refresh_token"] = f"refresh-token-{self.made}"
             self.refresh_tokens.add(said["refresh_token"])
         return web.json_response(said)

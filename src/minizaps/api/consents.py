@@ -33,9 +33,10 @@ class ConsentPage:
             return pages.said("Not this way", "Open the link in a browser.", 405)
         try:
             if not code:
-                reason = query.get("error_description") or query.get("error") or "no code came back"
-                await self._app.consents.refuse(state, reason[:300])
-                return pages.said("Not connected", f"The other side says: {reason[:300]}", 400)
+                said = query.get("error_description") or query.get("error") or "no code came back"
+                reason = "".join(c for c in said[:300] if c.isprintable())
+                await self._app.consents.refuse(state, reason)
+                return pages.said("Not connected", f"The other side says: {reason}", 400)
             row = await self._app.consents.take(state, code)
         except Conflict as error:
             return pages.said("Not connected", f"{error}.", 409)
@@ -44,5 +45,7 @@ class ConsentPage:
         except JournalUnavailable:
             logger.exception("a consent could not be kept")
             return pages.said("Not now", "The database takes no writes: ask for a new link.", 503)
+        facts = {"name": row.name, "type": row.type}
+        await self._app.access.record(row.project, "consent", "credential.connect", row.id, facts)
         text = f"The credential “{row.name}” is connected. You can close this page."
         return pages.said("Connected", text, 200)

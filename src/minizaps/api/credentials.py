@@ -87,9 +87,11 @@ class TypeDetail(BaseModel):
 
 
 class Rotated(BaseModel):
-    """How many credentials are encrypted under the present key now."""
+    """How many credentials are encrypted under the present key now; the names of those that could
+    not be decrypted, and need a key that is not there."""
 
     credentials: int
+    unreadable: list[str]
 
 
 @router.get("/credential-types")
@@ -179,9 +181,9 @@ async def rotate_keys(app: TheApp, who: Admin) -> Rotated:
     """Encrypt all credentials under the first secret key; one in the data folder is renewed."""
     if who.project != DEFAULT_PROJECT:
         raise NotAllowed("only admin keys of the project 'default' rotate the secret key")
-    count = await app.rotate_keys()
+    resealed = await app.rotate_keys()
     await app.access.record(who.project, who.actor, "keys.rotate", "secret key")
-    return Rotated(credentials=count)
+    return Rotated(credentials=resealed.done, unreadable=resealed.left)
 
 
 async def _users(app: App, who: Identity, name: str) -> list[str]:

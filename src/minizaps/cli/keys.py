@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from minizaps.api.auth import Role
-from minizaps.cli.client import Client, run
+from minizaps.cli.client import Client, fail, run
 from minizaps.cli.output import AsJson, print_json, print_table, when
 
 keys = typer.Typer(
@@ -75,6 +75,9 @@ def rotate() -> None:
     async def action(client: Client) -> Any:
         return await client.post("/keys/rotate")
 
-    count = run(action)["credentials"]
+    rotated = run(action)
+    count = rotated["credentials"]
     noun = "credential is" if count == 1 else "credentials are"
     typer.echo(f"{count} {noun} encrypted under the present secret key")
+    if rotated["unreadable"]:
+        fail(f"without their key, these stay as they are: {', '.join(rotated['unreadable'])}")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-from minizaps.credentials.redact import redact_line
+from minizaps.credentials.redact import redact_logged
 from minizaps.settings import Settings
 
 
@@ -20,21 +20,21 @@ class JsonFormatter(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": redact_logged(record.getMessage()),
         }
         for name in ("run", "step"):
             if (value := getattr(record, name, None)) is not None:
                 line[name] = value
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return redact_line(orjson.dumps(line).decode())
+            line["exception"] = redact_logged(self.formatException(record.exc_info))
+        return orjson.dumps(line).decode()
 
 
 class TextFormatter(logging.Formatter):
     """A line for people."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return redact_line(super().format(record))
+        return redact_logged(super().format(record))
 
 
 def configure_logs(settings: Settings) -> None:

@@ -11,7 +11,7 @@ from minizaps.clock import Clock
 from minizaps.connectors.outbound import HttpClient
 from minizaps.credentials.keyring import Keyring
 from minizaps.credentials.oauth import consent_url, exchange, new_challenge
-from minizaps.credentials.tokens import LEASE, Tokens
+from minizaps.credentials.tokens import Tokens
 from minizaps.credentials.types import OAuth2
 from minizaps.credentials.vault import Vault
 from minizaps.errors import Conflict, CredentialUnusable
@@ -80,27 +80,25 @@ class Consents:
         """
         row = await self._kept.by_id(state.partition(".")[0])
         verifier = None if row is None else self._verifier(row, state)
-        lease = row and verifier and await self._kept.take_consent(row, LEASE)
-        if row is None or verifier is None or not lease:
+        taken = row and verifier and await self._kept.take_consent(row)
+        if row is None or verifier is None or not taken:
             raise Conflict("this link was used already, or is too old: ask for a new one")
         try:
             redirect = self.redirect_uri
             grant = await exchange(self._http, self._client(row), code, redirect, verifier)
         except CredentialUnusable as error:
-            await self._kept.mark(row.id, lease, row.state, str(error))
+            await self._kept.note(row.id, str(error))
             raise
-        await self._tokens.keep(row, lease, grant)
+        await self._kept.put_token(row.id, *self._tokens.sealed(row, grant))
         self._vault.forget(row.project, row.name)
         return row
 
     async def refuse(self, state: str, reason: str) -> None:
         """Note that the person, or the server, said no."""
         row = await self._kept.by_id(state.partition(".")[0])
-        if row is not None and self._verifier(row, state) is not None:
-            lease = await self._kept.take_consent(row, LEASE)
-            if lease is not None:
-                problem = f"the consent was refused: {reason}"
-                await self._kept.mark(row.id, lease, row.state, problem)
+        asked = row is not None and self._verifier(row, state) is not None
+        if row is not None and asked and await self._kept.take_consent(row):
+            await self._kept.note(row.id, f"the consent was refused: {reason}")
 
     def _verifier(self, row: SealedCredential, state: str) -> str | None:
         """The verifier of the open question, if that is what is answered in time."""

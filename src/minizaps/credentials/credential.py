@@ -6,7 +6,7 @@ import inspect
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretBytes, SecretStr
 
 
 class Credential(BaseModel):
@@ -59,8 +59,12 @@ def _secrets(value: Any) -> list[str]:
     match value:
         case SecretStr():
             return [value.get_secret_value()]
+        case SecretBytes():
+            return [value.get_secret_value().decode(errors="replace")]
+        case BaseModel():
+            return [text for part in dict(value).values() for text in _secrets(part)]
         case dict():
             return [text for part in value.values() for text in _secrets(part)]
-        case list() | tuple():
+        case list() | tuple() | set() | frozenset():
             return [text for part in value for text in _secrets(part)]
     return []

@@ -12,6 +12,7 @@ import hashlib
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,10 @@ NONCE_BYTES = 12
 FORM = "v1"
 HOW = "make one with: openssl rand -base64 32"
 FILE = "secret.key"
+NO_KEY = (
+    "there is no secret key to encrypt credentials with: set MINIZAPS_SECRET_KEY to the same value "
+    f"for all processes; {HOW}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +89,17 @@ class Keyring:
             SettingsInvalid: there is none.
         """
         if not self._keys:
-            raise SettingsInvalid(
-                "there is no secret key to encrypt credentials with: set MINIZAPS_SECRET_KEY to "
-                f"the same value for all processes; {HOW}"
-            )
+            raise SettingsInvalid(NO_KEY)
         return self._keys[0]
+
+    def check(self) -> None:
+        """Make sure that something can be sealed.
+
+        Raises:
+            CredentialUnusable: there is no key.
+        """
+        if not self._keys:
+            raise CredentialUnusable(NO_KEY, retryable=True)
 
     def reload(self) -> None:
         """Read the keys again."""
@@ -96,7 +107,8 @@ class Keyring:
 
     def seal(self, text: bytes, owner: str) -> str:
         """Encrypt a text that belongs to `owner`, under the key that is the first one now."""
-        self.reload()
+        with suppress(SettingsInvalid):  # the file cannot be read now: those it had are good
+            self.reload()
         data_key = AESGCM.generate_key(KEY_BYTES * 8)
         return self._join(data_key, _encrypt(data_key, text, owner), owner)
 
@@ -120,17 +132,22 @@ class Keyring:
         return ".".join((FORM, primary.id, _text(wrapped), _text(ciphertext)))
 
     def _data_key(self, sealed: str, owner: str) -> tuple[bytes, bytes]:
-        form, key_id, wrapped, ciphertext = sealed.split(".")
+        try:
+            form, key_id, wrapped, ciphertext = sealed.split(".")
+        except ValueError:
+            raise CredentialUnusable("it is not as it was encrypted") from None
         if form != FORM:
             raise CredentialUnusable(f"it was encrypted in a form {form!r} that is not known here")
         key = self._find(key_id)
         if key is None:
-            self.reload()
+            with suppress(SettingsInvalid):
+                self.reload()
             key = self._find(key_id)
         if key is None:
             raise CredentialUnusable(
                 f"it was encrypted with the secret key {key_id}, which this process does not have: "
-                "add that key to MINIZAPS_SECRET_KEY or to the key file"
+                "add that key to MINIZAPS_SECRET_KEY or to the key file",
+                retryable=True,  # during a rotation, until this process has the new key
             )
         return _decrypt(key.key, b64decode(wrapped), f"{key_id}:{owner}"), b64decode(ciphertext)
 

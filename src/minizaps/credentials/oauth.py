@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -18,6 +19,7 @@ from minizaps.credentials.types import OAuth2
 from minizaps.errors import ConnectorError, CredentialRevoked, CredentialUnusable
 from minizaps.ids import token as random_token
 
+LONGEST = 10 * 365 * 86400.0  # seconds
 PATIENCE = 15.0  # seconds for a token server's answer
 # What says that the consent itself is gone, not only that something is wrong at the moment.
 _GONE = frozenset(("invalid_grant", "access_denied", "bad_refresh_token"))
@@ -64,7 +66,7 @@ def consent_url(oauth: OAuth2, redirect_uri: str, state: str, challenge: str) ->
     }
     if oauth.scopes:
         query["scope"] = " ".join(oauth.scopes)
-    return str(URL(oauth.authorize_url or "").update_query(query | oauth.parameters))
+    return str(URL(oauth.authorize_url or "").update_query(oauth.parameters | query))
 
 
 async def exchange(
@@ -146,7 +148,9 @@ def _grant(response: HttpResponse, redactor: Redactor) -> Grant:
     # Some servers answer 200 with an error.
     if response.status == HTTPStatus.OK and "error" not in said:
         if isinstance(token := said.get("access_token"), str) and token:
-            return Grant(token, _seconds(said.get("expires_in")), said.get("refresh_token"))
+            again = said.get("refresh_token")
+            again = again if isinstance(again, str) and again else None
+            return Grant(token, _seconds(said.get("expires_in")), again)
         raise CredentialUnusable(f"no token could be had: {where} answered without one")
     reason = redactor.text(_reason(said) or f"status {response.status}")[:_SAID]
     if said.get("error") in _GONE:
@@ -157,11 +161,13 @@ def _grant(response: HttpResponse, redactor: Redactor) -> Grant:
 
 def _reason(said: Mapping[str, Any]) -> str:
     parts = (said.get("error"), said.get("error_description"))
-    return ": ".join(part for part in parts if isinstance(part, str) and part)
+    text = ": ".join(part for part in parts if isinstance(part, str) and part)
+    return "".join(character for character in text if character.isprintable())
 
 
 def _seconds(value: Any) -> float | None:
     try:
-        return None if value is None else max(0.0, float(value))
-    except (TypeError, ValueError):
+        seconds = float(value)
+    except (TypeError, ValueError, OverflowError):
         return None
+    return min(max(seconds, 0.0), LONGEST) if math.isfinite(seconds) else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from minizaps.credentials.keyring import (
     write_key_file,
 )
 from minizaps.credentials.references import Sources
-from minizaps.errors import SettingsInvalid
+from minizaps.errors import Conflict, SettingsInvalid
 from minizaps.settings import Settings
 
 
@@ -52,13 +54,30 @@ def own_key_file(settings: Settings) -> Path | None:
     return None if named or settings.database_path is None else settings.data_dir / FILE
 
 
-def rotate_own_key(path: Path) -> None:
-    """Put a new key before the present one; older ones are dropped.
+@contextmanager
+def rotating(path: Path) -> Iterator[None]:
+    """Put a new key before those of a file; one rotation at a time.
 
-    What was encrypted under the present one at this moment stays readable, also where another
-    process does so before it has seen the new one.
+    Raises:
+        Conflict: another one is under way.
     """
-    write_key_file(path, [SecretKey.new(), read_key_file(path)[0]])
+    with path.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict("the secret key is being rotated at this moment") from None
+        write_key_file(path, [SecretKey.new(), *read_key_file(path)])
+        yield
+
+
+def drop_unused(path: Path, used: Collection[str]) -> None:
+    """Take the keys out of a file that nothing needs any more.
+
+    The one before the present one stays: another process may have used it a moment ago.
+    """
+    keys = read_key_file(path)
+    older = [key for key in keys[2:] if key.id in used]
+    write_key_file(path, [*keys[:2], *older])
 
 
 def sources_of(settings: Settings) -> Sources:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from base64 import b64encode, urlsafe_b64encode
@@ -20,7 +21,8 @@ SHORTEST_ENCODED = 6
 
 
 class Redactor:
-    """Replaces some secrets by `***`: as they are, URL-encoded, as JSON, and inside base64.
+    """Replaces some secrets by `***`: as they are, URL-encoded, as JSON, HTML or hexadecimal, and
+    inside base64.
 
     Args:
         secrets: those of fewer than four characters cannot be told from other text, and stay.
@@ -44,15 +46,26 @@ class Redactor:
         raw = orjson.dumps(value)
         return self._walk(value) if any(form in raw for form in self._raw) else value
 
-    def _walk(self, value: Any) -> Any:
+    def excerpt(self, value: Any) -> Any:
+        """As `value`, of what was cut off somewhere: a secret's beginning at the end goes, too."""
+        return self._walk(value, cut=True)
+
+    def _walk(self, value: Any, *, cut: bool = False) -> Any:
         match value:
             case str():
-                return self.text(value)
+                return self._without_tail(self.text(value)) if cut else self.text(value)
             case dict():
-                return {self.text(name): self._walk(part) for name, part in value.items()}
+                return {self.text(k): self._walk(part, cut=cut) for k, part in value.items()}
             case list():
-                return [self._walk(part) for part in value]
+                return [self._walk(part, cut=cut) for part in value]
         return value
+
+    def _without_tail(self, text: str) -> str:
+        for form in self._forms:
+            for size in range(min(len(form), len(text)), SHORTEST - 1, -1):
+                if text.endswith(form[:size]):
+                    return text[:-size] + MASK
+        return text
 
 
 NOTHING = Redactor()
@@ -75,17 +88,22 @@ def redacting(redactor: Redactor) -> Iterator[None]:
         _present.reset(token)
 
 
-def redact_line(line: str) -> str:
-    """A line of the log, without the secrets of what is being done."""
+def redact_logged(line: str) -> str:
+    """A text of the log, without the secrets of what is being done."""
     return _present.get().text(line)
 
 
 def _forms(secret: str) -> Iterator[str]:
-    yield from (secret, repr(secret)[1:-1])
-    yield from (json.dumps(secret, ensure_ascii=only)[1:-1] for only in (True, False))
-    for encoded in (quote(secret), quote(secret, safe=""), quote_plus(secret)):
-        yield from (encoded, re.sub("%..", lambda escape: escape[0].lower(), encoded))
     raw = secret.encode()
+    yield from (secret, repr(secret)[1:-1], repr(raw)[2:-1], raw.hex(), raw.hex().upper())
+    yield from (html.escape(secret), html.escape(secret, quote=False))
+    for only in (True, False):
+        text = json.dumps(secret, ensure_ascii=only)[1:-1]
+        yield from (text, text.replace("/", "\\/"), json.dumps(text)[1:-1])
+        yield re.sub(r"\\u[0-9a-f]{4}", lambda e: "\\u" + e[0][2:].upper(), text)
+    safes = (quote(secret, safe=safe) for safe in ("", "/", "!'()*~", "/:?@!$&'()*+,;=~"))
+    for encoded in (*safes, quote_plus(secret)):
+        yield from (encoded, re.sub("%..", lambda escape: escape[0].lower(), encoded))
     for encode in (b64encode, urlsafe_b64encode):
         yield encode(raw).decode().rstrip("=")
         yield from (f for f in _inside(raw, encode) if len(f) >= SHORTEST_ENCODED)

@@ -49,7 +49,10 @@ class Sources:
         Raises:
             CredentialUnusable: it lies in none of the folders.
         """
-        real = path.resolve()
+        try:
+            real = path.resolve()
+        except (OSError, RuntimeError, ValueError):  # links that go round, a NUL
+            raise CredentialUnusable(f"the file {path} cannot be found") from None
         if not any(real.is_relative_to(folder.resolve()) for folder in self.folders):
             raise CredentialUnusable(
                 f"the file {path} is in no folder that MINIZAPS_CREDENTIAL_FOLDERS lists"
@@ -70,6 +73,8 @@ class Sources:
     def _file(self, path: Path) -> str:
         real = self.check_file(path)
         try:
+            if real.exists() and not real.is_file():
+                raise CredentialUnusable(f"the file {path}: is no file")
             if real.stat().st_size > LARGEST:
                 raise CredentialUnusable(f"the file {path} has more than {LARGEST} bytes")
             return real.read_text().rstrip("\r\n")

@@ -6,9 +6,11 @@ import binascii
 from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
+from urllib.parse import unquote, urlsplit
 
 import orjson
 from pydantic import AfterValidator, Field, SecretStr, model_validator
+from yarl import URL
 
 from minizaps.credentials.credential import Credential, HttpCredential
 from minizaps.errors import CredentialUnusable
@@ -160,10 +162,14 @@ class GoogleServiceAccount(Credential):
         except orjson.JSONDecodeError:
             raise ValueError("key: is not the JSON of a key file") from None
         wanted = ("client_email", "private_key", "token_uri")
-        missing = [n for n in wanted if not isinstance(found, dict) or not found.get(n)]
+        fields = found if isinstance(found, dict) else {}
+        missing = [n for n in wanted if not isinstance(fields.get(n), str) or not fields[n]]
         if missing:
             raise ValueError(f"key: the key file has no {', '.join(missing)}")
         return self
+
+    def secrets(self) -> list[str]:
+        return [*super().secrets(), orjson.loads(self.key.get_secret_value())["private_key"]]
 
 
 class OAuth2(Credential):
@@ -190,6 +196,15 @@ class OAuth2(Credential):
 
     @model_validator(mode="after")
     def _fits_the_grant(self) -> OAuth2:
+        for url in (self.authorize_url, self.token_url):
+            try:
+                user = None if url is None else URL(url).raw_user
+            except ValueError:
+                raise ValueError(f"{url[:100] if url else url}: is no URL") from None
+            if user is not None:
+                raise ValueError(
+                    "a URL has no user name: client_auth says how the client proves itself"
+                )
         if self.grant == "authorization_code" and self.authorize_url is None:
             raise ValueError("authorize_url: is required where a person agrees")
         if self.grant == "client_credentials" and self.client_secret is None:
@@ -197,14 +212,27 @@ class OAuth2(Credential):
         return self
 
 
-class SlackWebhook(Credential):
+class _Address(Credential):
+    """An address with a secret in it, which is also masked by itself."""
+
+    url: Line
+
+    def secrets(self) -> list[str]:
+        parts = urlsplit(self.url.get_secret_value())
+        password = parts.password or ""
+        path = parts.path if parts.scheme in ("http", "https") else ""
+        inner = (password, unquote(password), path)
+        return [*super().secrets(), *(text for text in inner if text)]
+
+
+class SlackWebhook(_Address):
     """An incoming webhook of Slack."""
 
     type: ClassVar[str] = "slack_webhook"
     url: Line = Field(description="https://hooks.slack.com/services/...")
 
 
-class DiscordWebhook(Credential):
+class DiscordWebhook(_Address):
     """A webhook of a Discord channel."""
 
     type: ClassVar[str] = "discord_webhook"
@@ -218,7 +246,7 @@ class TelegramBot(Credential):
     token: Line = Field(description="As BotFather gives it: 123456:ABC...")
 
 
-class Database(Credential):
+class Database(_Address):
     """A database of yours, for the step type `sql`."""
 
     type: ClassVar[str] = "database"
@@ -233,14 +261,14 @@ class Database(Credential):
         return [Path(url.removeprefix(SQLITE))] if url.startswith(SQLITE) else []
 
 
-class Redis(Credential):
+class Redis(_Address):
     """A Redis server."""
 
     type: ClassVar[str] = "redis"
     url: Line = Field(description="`redis://USER:PASSWORD@HOST/0`, or `rediss://` over TLS.")
 
 
-class Amqp(Credential):
+class Amqp(_Address):
     """A RabbitMQ server."""
 
     type: ClassVar[str] = "amqp"

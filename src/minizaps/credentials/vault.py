@@ -49,6 +49,20 @@ class Shown(NamedTuple):
     secrets: list[str]
 
 
+class Resealed(NamedTuple):
+    """What a rotation has done.
+
+    Attributes:
+        done: how many credentials are under the first key now.
+        left: the names of those that could not be decrypted.
+        keys: the ids of the keys that these need.
+    """
+
+    done: int
+    left: list[str]
+    keys: set[str]
+
+
 class Vault:
     """Keeps and opens credentials.
 
@@ -81,7 +95,7 @@ class Vault:
                 says why, and nothing of what is secret.
         """
         found, at = self._opened.get((project, name), (None, 0))
-        if found is not None and self._clock.now() - at < REMEMBERED:
+        if found is not None and 0 <= self._clock.now() - at < REMEMBERED:
             return found
         try:
             row = await self._kept.get(project, name)
@@ -98,21 +112,27 @@ class Vault:
         self._opened[project, name] = (opened, self._clock.now())
         return opened
 
+    async def close(self) -> None:
+        """Let what is being renewed be kept."""
+        await self._tokens.close()
+
     def forget(self, project: str, name: str) -> None:
         """Open it anew at the next use."""
         self._opened.pop((project, name), None)
 
-    async def renew(self, project: str, name: str) -> bool:
-        """After the other side has refused it: whether a new token may be had at the next try."""
+    async def renew(self, project: str, name: str, refused: Credential | None) -> bool:
+        """After the other side has refused it: whether a new token may be had at the next try.
+
+        Args:
+            refused: what it was opened as.
+        """
         self.forget(project, name)
         try:
             row = await self._kept.get(project, name)
-        except NotFound:
+            client = self.read(row)
+        except (NotFound, CredentialUnusable):
             return False
-        if row.type not in (OAuth2.type, GoogleServiceAccount.type):
-            return False
-        await self._tokens.drop(row)
-        return True
+        return refused is not None and await self._tokens.drop(row, client, refused)
 
     async def create(
         self, project: str, name: str, kind: str, fields: Fields, *, by: str
@@ -197,22 +217,24 @@ class Vault:
             return f"the credential {name!r} is of the type {row.type}, not {' or '.join(types)}"
         return None
 
-    async def reseal(self) -> int:
-        """Encrypt all credentials under the first key; return how many that were."""
+    async def reseal(self) -> Resealed:
+        """Encrypt all credentials under the first key; those that cannot be decrypted stay."""
         self._keyring.reload()
-        done, after = 0, ""
+        done, left, used, after = 0, list[str](), set[str](), ""
         while page := await self._kept.all(after=after, limit=BATCH):
             for row in page:
-                await self._reseal(row)
-            done, after = done + len(page), page[-1].id
-        return done
+                try:
+                    await self._reseal(row)
+                    done += 1
+                except CredentialUnusable:
+                    left.append(row.name)
+                    used.update(text.split(".")[1] for text in _texts(row) if text and "." in text)
+            after = page[-1].id
+        return Resealed(done, left, used)
 
     async def _reseal(self, row: SealedCredential | None) -> None:
         while row is not None:
-            anew = (
-                text and self._keyring.reseal(text, row.id)
-                for text in (row.sealed, row.token, row.pending)
-            )
+            anew = (text and self._keyring.reseal(text, row.id) for text in _texts(row))
             if await self._kept.reseal(row, *anew):  # type: ignore[arg-type] # `sealed` is a text
                 return
             row = await self._kept.by_id(row.id)
@@ -233,12 +255,17 @@ class Vault:
         Raises:
             CredentialUnusable: it cannot be decrypted, or does not fit its type.
         """
-        fields = self._sources.resolve(self._fields(row))
+        fields = self._resolved(self._type(row), self._fields(row))
         try:
             return self._type(row).model_validate(fields)
         except ValidationError as error:
             problems = validation_problems(error, self._type(row), fields)
             raise CredentialUnusable("; ".join(map(str, problems))) from None
+
+    def _resolved(self, model: type[Credential], fields: Fields) -> Fields:
+        """The fields with the secrets that they refer to; others are what they are."""
+        secret = secret_fields(model)
+        return {k: self._sources.resolve(v) if k in secret else v for k, v in fields.items()}
 
     def _fields(self, row: SealedCredential) -> Fields:
         fields: Fields = orjson.loads(self._keyring.open(row.sealed, row.id))
@@ -254,7 +281,7 @@ class Vault:
     def _check(self, kind: str, fields: Fields) -> Credential:
         model = self.types[kind]
         try:
-            resolved = self._sources.resolve(fields)
+            resolved = self._resolved(model, fields)
             credential = model.model_validate(resolved)
             for path in credential.files():
                 self._sources.check_file(path)
@@ -265,10 +292,14 @@ class Vault:
         return credential
 
 
+def _texts(row: SealedCredential) -> tuple[str | None, ...]:
+    return row.sealed, row.token, row.pending
+
+
 @cache
 def secret_fields(model: type[Credential]) -> frozenset[str]:
     """The names of the fields that hold secrets."""
     properties = model.model_json_schema().get("properties", {})
-    return frozenset(
-        name for name, field in properties.items() if b'"writeOnly":true' in orjson.dumps(field)
-    )
+    marks = (b'"writeOnly":true', b'"$ref"')  # what lies elsewhere may hold one
+    found = {name: orjson.dumps(field) for name, field in properties.items()}
+    return frozenset(name for name, raw in found.items() if any(mark in raw for mark in marks))

@@ -109,17 +109,18 @@ async def make_attempt(task: Task, given: Given, tools: Tools, begin: Begin | No
             that is not suspected to have taken a worker down.
     """
     started_at = tools.clock.now()
-    shown, redactor = None, NOTHING
+    shown, credential, redactor = None, None, NOTHING
     try:
         connector, shown = task.resolve(given.scope)
         if exceeds(shown, tools.max_output):
             shown = None
             message = f"the config has more than {tools.max_output} bytes"
             raise ConnectorError(message, type="config_too_large")
+        shown = mask(shown, given.hidden)
         credential = await _open(task, given, tools)
         if credential is not None:
             redactor = redactor_of(tuple(credential.secrets()))
-        shown = redactor.value(mask(shown, given.hidden))
+        shown = redactor.value(shown)
         if begin is not None:
             await begin(started_at, shown)
         with redacting(redactor):
@@ -129,8 +130,8 @@ async def make_attempt(task: Task, given: Given, tools: Tools, begin: Begin | No
         return Outcome(started_at, shown, redactor.value(output), pause)
     except CredentialRefused as error:
         if (name := task.credential) is not None:
-            renew = tools.vault.renew
-            error.retryable = await given.patiently(lambda: renew(given.project, name))
+            renew, refused = tools.vault.renew, credential
+            error.retryable = await given.patiently(lambda: renew(given.project, name, refused))
         return Outcome(started_at, shown, error=_redacted(error, redactor))
     except ConnectorError as error:
         return Outcome(started_at, shown, error=_redacted(error, redactor))
@@ -173,7 +174,12 @@ async def _open(task: Task, given: Given, tools: Tools) -> Credential | None:
     """
     if (name := task.credential) is None:
         return None
-    credential = await given.patiently(lambda: tools.vault.open(given.project, name))
+    try:
+        async with asyncio.timeout(given.timeout):
+            credential = await given.patiently(lambda: tools.vault.open(given.project, name))
+    except TimeoutError:
+        message = f"the credential {name!r} could not be opened within {given.timeout:g} s"
+        raise CredentialUnusable(message, retryable=True) from None
     takes = tuple(kind.type for kind in task.connector.credential)
     if credential.type not in (*takes, AccessToken.type):
         raise CredentialUnusable(
@@ -184,8 +190,11 @@ async def _open(task: Task, given: Given, tools: Tools) -> Credential | None:
 
 def _redacted(error: ConnectorError, redactor: Redactor) -> ConnectorError:
     """The same error without secrets."""
-    error.args = (redactor.text(str(error)),)
-    error.details = redactor.value(error.details)
+    if redactor is not NOTHING:
+        error.args = (redactor.excerpt(str(error)),)
+        error.type = redactor.text(error.type)
+        plain = orjson.dumps(error.details, default=str, option=orjson.OPT_NON_STR_KEYS)
+        error.details = redactor.excerpt(orjson.loads(plain))
     return error
 
 
@@ -232,7 +241,15 @@ async def _perform(
     except Exception as error:
         # A connector's own mistake fails its step; it must not take the worker down.
         context.logger.exception("step %s of run %s", context.path, context.run_id)
-        raise ConnectorError(f"{type(error).__name__}: {error}", type="unexpected") from error
+        raise ConnectorError(in_words(error), type="unexpected") from error
+
+
+def in_words(error: Exception) -> str:
+    """What an exception that nobody foresaw says, even if it cannot say it."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
 
 
 def _normalise(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from types import MappingProxyType
 
@@ -9,10 +10,12 @@ from minizaps.connectors.base import Context
 from minizaps.connectors.responses import status_error
 from minizaps.credentials.credential import AccessToken, Credential, HttpCredential
 from minizaps.credentials.redact import redacting, redactor_of
-from minizaps.engine.attempt import Tools
+from minizaps.engine.attempt import Tools, in_words
 from minizaps.engine.plan import AnyConnector
-from minizaps.errors import ConnectorError
+from minizaps.errors import AttemptTimedOut, ConnectorError
 from minizaps.ids import uuid7
+
+PATIENCE = 60.0  # seconds
 
 
 async def try_credential(
@@ -45,10 +48,15 @@ async def try_credential(
     )
     try:
         with redacting(redactor):
-            said = await _said(context, kind, tools.vault.types[kind], connectors)
+            async with asyncio.timeout(PATIENCE):
+                said = await _said(context, kind, tools.vault.types[kind], connectors)
     except ConnectorError as error:
         error.args = (redactor.text(str(error)),)
         raise
+    except TimeoutError:
+        raise AttemptTimedOut(f"no answer within {PATIENCE:g} s") from None
+    except Exception as error:  # a connector's own mistake
+        raise ConnectorError(redactor.text(in_words(error)), type="unexpected") from None
     if said is not None:
         return redactor.text(said)
     if isinstance(opened, AccessToken):

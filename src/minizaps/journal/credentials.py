@@ -107,11 +107,17 @@ class Credentials:
         """A person is asked; a question that was open before is closed."""
         await self._write(lambda tx: tx.execute("ask_consent", pending, credential_id))
 
-    async def take_consent(self, present: SealedCredential, seconds: float) -> str | None:
-        """Take the answer of the person who was asked, once, with the right to keep a token."""
-        lease, until = uuid7(), self._clock.now() + int(seconds * 1000)
-        row = (lease, until, present.id, present.pending)
-        return lease if await self._changed("take_consent", *row) else None
+    async def take_consent(self, present: SealedCredential) -> bool:
+        """Close the open question, once: what answers it afterwards is too late."""
+        return await self._changed("take_consent", present.id, present.pending)
+
+    async def put_token(self, credential_id: str, token: str, expires_at: int | None) -> bool:
+        """Keep the token of a new consent, whatever there was; False if it was deleted."""
+        return await self._changed("put_token", token, expires_at, credential_id)
+
+    async def note(self, credential_id: str, problem: str) -> None:
+        """Say what went wrong; nothing else is changed."""
+        await self._write(lambda tx: tx.execute("note_problem", problem, credential_id))
 
     async def reseal(
         self, present: SealedCredential, sealed: str, token: str | None, pending: str | None

@@ -733,11 +733,20 @@ UPDATE credentials SET expires_at = 0, revision = revision + 1
 WHERE id = $1 AND revision = $2 RETURNING id;
 
 -- name: ask_consent
-UPDATE credentials SET pending = $1 WHERE id = $2;
+UPDATE credentials SET pending = $1, revision = revision + 1 WHERE id = $2;
 
 -- name: take_consent
-UPDATE credentials SET pending = NULL, lease = $1, leased_until = $2
-WHERE id = $3 AND pending = $4 RETURNING id;
+UPDATE credentials SET pending = NULL, revision = revision + 1
+WHERE id = $1 AND pending = $2 RETURNING id;
+
+-- name: put_token
+-- The token of a new consent, in the place of whatever there is.
+UPDATE credentials SET token = $1, expires_at = $2, state = 'ready', problem = NULL,
+                       lease = NULL, leased_until = NULL, revision = revision + 1
+WHERE id = $3 RETURNING id;
+
+-- name: note_problem
+UPDATE credentials SET problem = $1 WHERE id = $2;
 
 -- name: reseal_credential
 UPDATE credentials SET sealed = $1, token = $2, pending = $3, revision = revision + 1
