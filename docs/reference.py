@@ -13,7 +13,15 @@ from docs.markdown import code, fenced, table
 from minizaps import BaseConnector, ConnectorConfig, WorkflowEngine
 from minizaps.credentials.credential import Credential
 from minizaps.credentials.types import BUILT_IN
-from minizaps.definition import poll, steps, timing, triggers, webhook_trigger, workflow
+from minizaps.definition import (
+    poll,
+    queue_trigger,
+    steps,
+    timing,
+    triggers,
+    webhook_trigger,
+    workflow,
+)
 from minizaps.definition.durations import LONGEST
 from minizaps.definition.strict_json import DEEPEST
 from minizaps.engine.planner import MOST_INTERRUPTIONS
@@ -49,6 +57,8 @@ def definition_fields() -> str:
         (timing.ScheduleTriggerConfig, "its `config`"),
         (triggers.PollTrigger, "an entry of `triggers`"),
         (poll.PollTriggerConfig, "its `config`"),
+        (triggers.QueueTrigger, "an entry of `triggers`"),
+        (queue_trigger.QueueTriggerConfig, "its `config`"),
         (steps.Step, "an entry of `steps`"),
         (steps.RetryPolicy, "a step's `retry`"),
         (steps.OnError, "a step's `on_error` with steps"),

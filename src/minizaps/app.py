@@ -21,11 +21,13 @@ from minizaps.credentials.vault import Resealed, Vault
 from minizaps.engine.attempt import Tools
 from minizaps.engine.engine import WorkflowEngine
 from minizaps.errors import Conflict
+from minizaps.ids import uuid7
 from minizaps.journal.access import DEFAULT_PROJECT, Access
 from minizaps.journal.catalog import Catalog
 from minizaps.journal.credentials import Credentials
 from minizaps.journal.database import Database
 from minizaps.journal.journal import Journal
+from minizaps.journal.listeners import Listeners
 from minizaps.journal.listings import Listings
 from minizaps.journal.membership import Membership
 from minizaps.journal.open import open_database
@@ -35,6 +37,8 @@ from minizaps.journal.triggers import Triggers
 from minizaps.metrics import RUNS_STARTED, labelled
 from minizaps.settings import Settings
 from minizaps.worker.claimer import Claimer, Sweeper
+from minizaps.worker.consumer import Door
+from minizaps.worker.consumers import Consumers
 from minizaps.worker.duties import Duty, repeat
 from minizaps.worker.follow_up import FollowUp
 from minizaps.worker.heartbeat import Heartbeat
@@ -61,13 +65,28 @@ class App:
     journal: Journal
     signals: Signals
     triggers: Triggers
+    listeners: Listeners
     catalog: Catalog
     access: Access
     listings: Listings
     vault: Vault
     consents: Consents
+    dial: Dialler
     engine: WorkflowEngine
     worker: Worker | None
+
+    def door(self) -> Door:
+        """What takes messages of queues in."""
+        return Door(
+            self.listeners,
+            self.engine,
+            self.start,
+            self.vault,
+            self.dial,
+            self.clock.now,
+            self.settings.max_body_bytes,
+            uuid7(),
+        )
 
     async def rotate_keys(self) -> Resealed:
         """Encrypt all credentials under the first secret key.
@@ -179,11 +198,13 @@ def _compose(
         journal=journal,
         signals=signals,
         triggers=Triggers(database, journal, clock),
+        listeners=Listeners(database, clock),
         catalog=catalog,
         access=Access(database, clock),
         listings=Listings(database),
         vault=vault,
         consents=Consents(vault, kept, keyring, tokens, http, clock, settings.base_url),
+        dial=dial,
         engine=engine,
         worker=Worker(journal, engine, concurrency=settings.concurrency) if worker else None,
     )
@@ -215,7 +236,12 @@ async def _working(
         rescuer,
         pruner,
     ):
-        async with _repeating(finder), _consuming(broker, worker):
+        async with (
+            _repeating(finder),
+            _consuming(broker, worker),
+            Consumers(app.door()) as consumers,
+            _repeating(consumers),
+        ):
             yield
         await worker.drain(settings.shutdown_grace)
         await membership.leave()

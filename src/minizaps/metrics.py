@@ -42,6 +42,11 @@ SCHEDULE_MISSED = Counter(
 TRIGGER_FAILURES = Counter(
     "minizaps_trigger_failures", "Times at which a trigger could not start runs.", ["trigger"]
 )
+QUEUE_MESSAGES = Counter(
+    "minizaps_queue_messages",
+    "Messages of the triggers `queue`: taken, known from before, refused.",
+    ["outcome"],
+)
 BROKER_PUBLISHED = Counter(
     "minizaps_broker_published", "Run ids for the broker: confirmed, failed, dropped.", ["outcome"]
 )

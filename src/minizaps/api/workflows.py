@@ -13,7 +13,7 @@ from minizaps.api.bodies import StrictRoute
 from minizaps.api.shapes import Cursor, Limit, Page, VersionNumber, page_of
 from minizaps.app import App
 from minizaps.clock import to_text
-from minizaps.definition.due import next_due
+from minizaps.definition.due import TIMED, next_due
 from minizaps.errors import InvalidInput, Problem
 from minizaps.journal.records import Trigger, Version, Workflow
 
@@ -255,7 +255,7 @@ def _summary(workflow: Workflow) -> dict[str, Any]:
 
 
 def _trigger(trigger: Trigger, base: str | None) -> TriggerDetail:
-    due_at, error = trigger.due_at, trigger.error
+    due_at, error = trigger.due_at if trigger.type in TIMED else None, trigger.error
     fires = [] if due_at is None else next_due(trigger.type, trigger.config, due_at, SHOWN_FIRES)
     return TriggerDetail(
         id=trigger.id,

@@ -46,7 +46,7 @@ async def publish(
 async def open_channel(url: str, dial: Dialler) -> AsyncIterator[AbstractChannel]:
     """A channel whose messages are confirmed, and come back as errors where no queue takes them."""
     async with (
-        dial.kept.use((__name__, url), lambda: _Server(url, dial)) as server,
+        dial.kept.use((__name__, url), lambda: Server(url, dial)) as server,
         server.errors(),
         asyncio.timeout(PATIENCE),
     ):
@@ -56,8 +56,12 @@ async def open_channel(url: str, dial: Dialler) -> AsyncIterator[AbstractChannel
             yield channel
 
 
-class _Server:
-    """A server with the connection to it."""
+class Server:
+    """A server with the connection to it.
+
+    Attributes:
+        where: its host and port.
+    """
 
     def __init__(self, url: str, dial: Dialler) -> None:
         parsed = URL(url)
@@ -67,7 +71,7 @@ class _Server:
         self._url = parsed
         self._host = parsed.host
         self._port = parsed.port or (5671 if parsed.scheme == "amqps" else 5672)
-        self._where = f"{self._host}:{self._port}"
+        self.where = f"{self._host}:{self._port}"
         self._connection: AbstractConnection | None = None
         self._opening = asyncio.Lock()
 
@@ -109,7 +113,7 @@ class _Server:
             exceptions.ConnectionNotAllowed,
             exceptions.ChannelAccessRefused,
         ) as error:
-            raise CredentialRefused(f"{self._where}: {error}") from error
+            raise CredentialRefused(f"{self.where}: {error}") from error
         except (exceptions.PublishError, exceptions.ChannelClosed) as error:
             message = f"the broker does not take the message: {error}"
             raise ConnectorError(message, type="unroutable") from error
@@ -131,4 +135,4 @@ class _Server:
             with suppress(Exception):
                 async with asyncio.timeout(FAREWELL):
                     await connection.close()
-        return network_failed(self._where, error)
+        return network_failed(self.where, error)

@@ -39,7 +39,7 @@ async def call(url: str, dial: Dialler, command: str, *arguments: Any, repeatabl
     Raises:
         ConnectorError: it failed; or, with the type `outcome_unknown`, that is not known.
     """
-    async with dial.kept.use((__name__, url), lambda: _Server(url, dial)) as server:
+    async with dial.kept.use((__name__, url), lambda: Server(url, dial)) as server:
         return await server.call(command, arguments, repeatable=repeatable)
 
 
@@ -59,7 +59,7 @@ class _Dialled(Connection):
         )
 
 
-class _Server:
+class Server:
     """A server with the connections to it."""
 
     def __init__(self, url: str, dial: Dialler) -> None:
@@ -94,6 +94,7 @@ class _Server:
         await self._pool.aclose()
 
     async def call(self, command: str, arguments: tuple[Any, ...], *, repeatable: bool) -> Any:
+        """Give a command; see the function of this name."""
         with self._errors():
             async with asyncio.timeout(PATIENCE):
                 connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]

@@ -14,6 +14,7 @@ TIMED: Mapping[str, type[Timing]] = {
     "schedule": ScheduleTriggerConfig,
     "poll": PollTriggerConfig,
 }
+LISTENING = frozenset({"queue"})  # due for as long as they listen
 
 
 def first_due(kind: str, config: dict[str, Any], now: int, served: int | None) -> int | None:
@@ -27,6 +28,8 @@ def first_due(kind: str, config: dict[str, Any], now: int, served: int | None) -
     Returns:
         milliseconds; None for a trigger without times, and for one whose times are over.
     """
+    if kind in LISTENING:
+        return now
     if kind not in TIMED:
         return None
     timing = TIMED[kind].model_validate(config)

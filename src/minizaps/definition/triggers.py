@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from minizaps.definition.poll import PollTriggerConfig
+from minizaps.definition.queue_trigger import QueueTriggerConfig
 from minizaps.definition.steps import Id, Model
 from minizaps.definition.timing import ScheduleTriggerConfig
 from minizaps.definition.webhook_trigger import WebhookTriggerConfig
@@ -49,6 +50,14 @@ class PollTrigger(_AnyTrigger):
     config: PollTriggerConfig = Field(description="See `PollTriggerConfig`.")
 
 
+class QueueTrigger(_AnyTrigger):
+    """Starts a run for each message of a queue."""
+
+    type: Literal["queue"]
+    config: QueueTriggerConfig = Field(description="See `QueueTriggerConfig`.")
+
+
 AnyTrigger = Annotated[
-    ManualTrigger | WebhookTrigger | ScheduleTrigger | PollTrigger, Field(discriminator="type")
+    ManualTrigger | WebhookTrigger | ScheduleTrigger | PollTrigger | QueueTrigger,
+    Field(discriminator="type"),
 ]

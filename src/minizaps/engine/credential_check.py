@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from minizaps.credentials.types import Hmac
+from minizaps.credentials.types import Amqp, Hmac, Redis
 from minizaps.credentials.vault import Vault
 from minizaps.definition.steps import Takes
 from minizaps.definition.tree import walk
@@ -47,14 +47,25 @@ def uses(definition: dict[str, Any], takes: Mapping[str, Takes]) -> Iterator[Use
         if kind == "wait" and config.get("secret") is not None:
             yield Use(f"{pointer}/config/secret", config["secret"], (Hmac.type,))
     for index, trigger in enumerate(definition.get("triggers", [])):
-        yield from _of_trigger(trigger.get("config", {}), f"/triggers/{index}/config", takes)
+        here = f"/triggers/{index}/config"
+        yield from _of_trigger(trigger["type"], trigger.get("config", {}), here, takes)
 
 
-def _of_trigger(config: dict[str, Any], pointer: str, takes: Mapping[str, Takes]) -> Iterator[Use]:
+def _of_trigger(
+    kind: str, config: dict[str, Any], pointer: str, takes: Mapping[str, Takes]
+) -> Iterator[Use]:
     secrets = config.get("secret") or []
     for place, name in enumerate([secrets] if isinstance(secrets, str) else secrets):
         where = "" if isinstance(secrets, str) else f"/{place}"
         yield Use(f"{pointer}/secret{where}", name, (Hmac.type,))
     if config.get("credential") is not None:
-        kind = config.get("type", "")
-        yield Use(f"{pointer}/credential", config["credential"], takes[kind].types)
+        types = _types_of_trigger(kind, config, takes)
+        yield Use(f"{pointer}/credential", config["credential"], types)
+
+
+def _types_of_trigger(
+    kind: str, config: dict[str, Any], takes: Mapping[str, Takes]
+) -> tuple[str, ...]:
+    if kind == "queue":
+        return (Amqp.type,) if config.get("queue") is not None else (Redis.type,)
+    return takes[config["type"]].types

@@ -566,6 +566,24 @@ RETURNING t.workflow_id, t.id;
 UPDATE triggers SET due_at = $4, epoch = epoch + 1
 WHERE workflow_id = $1 AND id = $2 AND epoch = $3 AND due_at IS NOT NULL RETURNING epoch;
 
+-- name: listeners
+-- The triggers of a type that listen, with the revision of the credential that they name.
+SELECT w.project, w.id, w.version, t.id, t.config, t.epoch, c.revision
+FROM triggers t JOIN workflows w ON w.id = t.workflow_id
+LEFT JOIN credentials c ON c.project = w.project AND c.name = t.config::jsonb ->> 'credential'
+WHERE t.type = $1 AND t.due_at IS NOT NULL
+  AND t.present = 1 AND w.active = 1 AND w.deleted_at IS NULL;
+
+-- name: listener_fares_well
+-- What was refused lately is told on ($5).
+UPDATE triggers SET fired_at = coalesce($4::bigint, fired_at), failures = 0,
+  error = CASE WHEN error::jsonb ->> 'type' = 'not_started' AND (error::jsonb ->> 'at')::bigint > $5 THEN error END
+WHERE workflow_id = $1 AND id = $2 AND epoch = $3;
+
+-- name: listener_failed
+UPDATE triggers SET error = $4, failures = failures + 1
+WHERE workflow_id = $1 AND id = $2 AND epoch = $3;
+
 -- name: known_items
 SELECT item, seen_at FROM seen_items
 WHERE workflow_id = $1 AND trigger_id = $2 AND item = ANY($3::text[]);
