@@ -14,6 +14,7 @@ from minizaps import BaseConnector, ConnectorConfig, WorkflowEngine
 from minizaps.credentials.credential import Credential
 from minizaps.credentials.types import BUILT_IN
 from minizaps.definition import (
+    email_trigger,
     poll,
     queue_trigger,
     steps,
@@ -59,6 +60,8 @@ def definition_fields() -> str:
         (poll.PollTriggerConfig, "its `config`"),
         (triggers.QueueTrigger, "an entry of `triggers`"),
         (queue_trigger.QueueTriggerConfig, "its `config`"),
+        (triggers.EmailTrigger, "an entry of `triggers`"),
+        (email_trigger.EmailTriggerConfig, "its `config`"),
         (steps.Step, "an entry of `steps`"),
         (steps.RetryPolicy, "a step's `retry`"),
         (steps.OnError, "a step's `on_error` with steps"),

@@ -42,11 +42,13 @@ from minizaps.worker.consumers import Consumers
 from minizaps.worker.duties import Duty, repeat
 from minizaps.worker.follow_up import FollowUp
 from minizaps.worker.heartbeat import Heartbeat
+from minizaps.worker.mailboxes import Mailboxes
 from minizaps.worker.poller import Poller
 from minizaps.worker.pruner import Pruner
 from minizaps.worker.rescuer import Rescuer
 from minizaps.worker.scheduler import Scheduler
 from minizaps.worker.waker import wakers
+from minizaps.worker.watcher import Post
 from minizaps.worker.worker import Worker
 
 POLLERS = 4  # sources that a process reads at a time
@@ -87,6 +89,10 @@ class App:
             self.settings.max_body_bytes,
             uuid7(),
         )
+
+    def post(self) -> Post:
+        """What watches mailboxes."""
+        return Post(self.triggers, self.engine, self.vault, self.dial, self.clock)
 
     async def rotate_keys(self) -> Resealed:
         """Encrypt all credentials under the first secret key.
@@ -240,7 +246,8 @@ async def _working(
             _repeating(finder),
             _consuming(broker, worker),
             Consumers(app.door()) as consumers,
-            _repeating(consumers),
+            Mailboxes(app.post()) as mailboxes,
+            _repeating(consumers, mailboxes),
         ):
             yield
         await worker.drain(settings.shutdown_grace)

@@ -138,6 +138,14 @@ class _Client(IMAPClient):  # type: ignore[misc] # the library has no types
         self._connection = connection
         super().__init__(host, ssl=False, timeout=PATIENCE)
 
+    def _poll_socket(self, sock: socket.socket, timeout: float | None = None) -> list[Any]:
+        """What has been read from the socket already counts, too, as long as nobody took it."""
+        with suppress(OSError):  # of a socket that has nothing now, under TLS
+            if self._imap.file.peek(1):
+                return [sock]
+        events: list[Any] = super()._poll_socket(sock, timeout)
+        return events
+
     def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802 - the library's name
         return _Wire(self._connection, self.host)
 

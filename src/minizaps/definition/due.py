@@ -9,12 +9,12 @@ from typing import Any
 from minizaps.definition.poll import PollTriggerConfig
 from minizaps.definition.timing import ScheduleTriggerConfig, Timing
 
-_SOURCE = ("type", "config", "credential", "id", "cursor")
+_SOURCE = ("type", "config", "credential", "id", "cursor", "folder")
 TIMED: Mapping[str, type[Timing]] = {
     "schedule": ScheduleTriggerConfig,
     "poll": PollTriggerConfig,
 }
-LISTENING = frozenset({"queue"})  # due for as long as they listen
+LISTENING = frozenset({"queue", "email"})  # due for as long as they listen
 
 
 def first_due(kind: str, config: dict[str, Any], now: int, served: int | None) -> int | None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from minizaps.definition.email_trigger import EmailTriggerConfig
 from minizaps.definition.poll import PollTriggerConfig
 from minizaps.definition.queue_trigger import QueueTriggerConfig
 from minizaps.definition.steps import Id, Model
@@ -57,7 +58,14 @@ class QueueTrigger(_AnyTrigger):
     config: QueueTriggerConfig = Field(description="See `QueueTriggerConfig`.")
 
 
+class EmailTrigger(_AnyTrigger):
+    """Starts a run for each new mail in a folder of a mailbox."""
+
+    type: Literal["email"]
+    config: EmailTriggerConfig = Field(description="See `EmailTriggerConfig`.")
+
+
 AnyTrigger = Annotated[
-    ManualTrigger | WebhookTrigger | ScheduleTrigger | PollTrigger | QueueTrigger,
+    ManualTrigger | WebhookTrigger | ScheduleTrigger | PollTrigger | QueueTrigger | EmailTrigger,
     Field(discriminator="type"),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from minizaps.credentials.types import Amqp, Hmac, Redis
+from minizaps.credentials.types import Amqp, Hmac, Imap, Redis
 from minizaps.credentials.vault import Vault
 from minizaps.definition.steps import Takes
 from minizaps.definition.tree import walk
@@ -68,4 +68,4 @@ def _types_of_trigger(
 ) -> tuple[str, ...]:
     if kind == "queue":
         return (Amqp.type,) if config.get("queue") is not None else (Redis.type,)
-    return takes[config["type"]].types
+    return (Imap.type,) if kind == "email" else takes[config["type"]].types

@@ -98,15 +98,16 @@ class Triggers:
             until: milliseconds; when it is due again if nothing is heard of the look.
 
         Returns:
-            the trigger with its new epoch; None if somebody else was quicker.
+            the trigger with its new epoch, and with its workflow's present version; None if
+            somebody else was quicker, or it is not due any more.
         """
 
-        async def operation(tx: Transaction) -> int | None:
-            key = trigger.key
-            return await tx.value("hold_trigger", *key, trigger.epoch, until)  # type: ignore[no-any-return]
+        async def operation(tx: Transaction) -> list[DueTrigger]:
+            rows = await tx.rows("hold_trigger", *trigger.key, trigger.epoch, until)
+            return [trigger._replace(epoch=epoch, version=version) for epoch, version in rows]
 
-        epoch = await self._db.write(operation, [FIRING])
-        return None if epoch is None else trigger._replace(epoch=epoch)
+        held = await self._db.write(operation, [FIRING])
+        return held[0] if held else None
 
     async def known_items(self, trigger: DueTrigger, items: list[str]) -> dict[str, int]:
         """Those of some items that a trigger has seen, and when last, in milliseconds."""

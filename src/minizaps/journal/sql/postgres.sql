@@ -563,8 +563,10 @@ WHERE t.workflow_id = g.workflow_id AND t.id = g.id AND t.epoch = g.epoch AND t.
 RETURNING t.workflow_id, t.id;
 
 -- name: hold_trigger
+-- Its workflow's version comes back, too: it may be another since the trigger was found.
 UPDATE triggers SET due_at = $4, epoch = epoch + 1
-WHERE workflow_id = $1 AND id = $2 AND epoch = $3 AND due_at IS NOT NULL RETURNING epoch;
+WHERE workflow_id = $1 AND id = $2 AND epoch = $3 AND due_at IS NOT NULL
+RETURNING epoch, (SELECT version FROM workflows WHERE workflows.id = $1);
 
 -- name: listeners
 -- The triggers of a type that listen, with the revision of the credential that they name.

@@ -336,8 +336,10 @@ WHERE workflow_id = g.value ->> 'workflow_id' AND triggers.id = g.value ->> 'id'
 RETURNING workflow_id, triggers.id;
 
 -- name: hold_trigger
+-- Its workflow's version comes back, too: it may be another since the trigger was found.
 UPDATE triggers SET due_at = ?4, epoch = epoch + 1
-WHERE workflow_id = ?1 AND id = ?2 AND epoch = ?3 AND due_at IS NOT NULL RETURNING epoch;
+WHERE workflow_id = ?1 AND id = ?2 AND epoch = ?3 AND due_at IS NOT NULL
+RETURNING epoch, (SELECT version FROM workflows WHERE workflows.id = ?1);
 
 -- name: listeners
 -- The triggers of a type that listen, with the revision of the credential that they name.
