@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
@@ -47,10 +48,13 @@ async def smtp_session(server: Smtp, dial: Dialler) -> AsyncIterator[SMTP]:
         tls_context=None if server.security == "none" else dial.tls,
         username=server.username,
         password=None if password is None else password.get_secret_value(),
-        timeout=PATIENCE,
+        timeout=None,
     )
     with _errors(f"{server.host}:{server.port}"):
-        await client.connect()
+        # With a timeout of its own, the library loses a cancellation that comes as it connects.
+        async with asyncio.timeout(PATIENCE):
+            await client.connect()
+        client.timeout = PATIENCE
         try:
             yield client
             with suppress(SMTPException):
