@@ -14,6 +14,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+PASSWORD = "canary-right"
 Answers = dict[str, str]
 
 
@@ -72,7 +73,7 @@ class Box:
     ) -> AuthResult:
         assert isinstance(data, LoginPassword)
         self.logins.append(data.login)
-        return AuthResult(success=data.password == b"right", handled=False)
+        return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
 
 
 @asynccontextmanager

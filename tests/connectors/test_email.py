@@ -14,7 +14,7 @@ from minizaps.connectors.email import EmailConfig, EmailConnector
 from minizaps.credentials.types import Smtp
 from minizaps.errors import AddressRefused, ConnectorError, CredentialRefused, NetworkFailed
 
-from .mail_server import Box, mail_server
+from .mail_server import PASSWORD, Box, mail_server
 from .wire import cut_at
 
 
@@ -120,7 +120,7 @@ async def test_the_password_goes_over_tls(trusting, server_tls, security: str) -
     options = {"tls": server_tls} if security == "tls" else {"tls_context": server_tls}
     quiet = {"auth_require_tls": False} if security == "tls" else {"auth_required": True}
     async with mail_server(**options, **quiet) as box:
-        known = {"security": security, "username": "shop", "password": "right"}
+        known = {"security": security, "username": "shop", "password": PASSWORD}
         await send(opened(trusting, box.port, **known), box)
         assert (box.logins, len(box.taken)) == ([b"shop"], 1)
         assert box.encrypted == [True]

@@ -17,7 +17,7 @@ from minizaps.connectors.base import Context
 from minizaps.connectors.queue_publish import QueuePublishConfig, QueuePublishConnector
 from minizaps.credentials.types import Amqp, Redis
 from minizaps.errors import ConnectorError, CredentialRefused, CredentialUnusable
-from tests.servers.rabbitmq import RabbitMQServer
+from tests.servers.rabbitmq import PASSWORD, RabbitMQServer
 from tests.servers.redis import RedisServer
 
 from .conftest import NOW
@@ -142,7 +142,7 @@ async def test_tls_is_checked_against_the_name(
 ) -> None:
     await channel.declare_queue("orders")
     async with with_tls(rabbitmq_server.port, server_tls) as port:
-        url = f"amqps://guest:guest@localhost:{port}/"
+        url = f"amqps://guest:{PASSWORD}@localhost:{port}/"
         await publish(replace(trusting, credential=Amqp(url=url)), queue="orders")
         other = Amqp(url=url.replace("localhost", "127.0.0.1"))
         for shown in (

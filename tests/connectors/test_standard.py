@@ -1,7 +1,7 @@
 """Every entry of CONNECTOR_MAP is held to the standard suite.
 
-What can be said of a connector without executing it is checked for all entries. How it is executed
-is declared below, in a class for each.
+What can be said of a connector without executing it is checked here for all entries. How it is
+executed is declared in the modules beside this one, in a class for each.
 """
 
 from __future__ import annotations
@@ -10,52 +10,25 @@ from typing import Any
 
 import pytest
 
-from minizaps import Credential, WorkflowEngine
-from minizaps.credentials.types import HttpBasic
-from minizaps.testing import Answer, Call, ConnectorSuite, Partner, declaration
+from minizaps import WorkflowEngine
+from minizaps.testing import ConnectorSuite, declaration
+
+from . import test_standard_http, test_standard_local, test_standard_servers
 
 CONNECTORS = WorkflowEngine.CONNECTOR_MAP
+MODULES = (test_standard_local, test_standard_http, test_standard_servers)
 
 
-class TestDelay(ConnectorSuite):
-    entry = CONNECTORS["delay"]
-
-    def config(self, partner: Partner) -> dict[str, Any]:
-        return {"seconds": 300}
-
-
-class TestSet(ConnectorSuite):
-    entry = CONNECTORS["set"]
-
-    def config(self, partner: Partner) -> dict[str, Any]:
-        return {"values": {"name": "Ada", "rows": [{"a": 1.5}, None]}}
-
-
-class TestWebhook(ConnectorSuite):
-    entry = CONNECTORS["webhook"]
-
-    def config(self, partner: Partner) -> dict[str, Any]:
-        return {"url": f"{partner.url}/orders", "json": {"sku": "tea"}}
-
-    def credential(self, partner: Partner) -> Credential:
-        return HttpBasic.model_validate({"username": "ada", "password": "canary-7bb1/+ü"})
-
-    def respond(self, call: Call) -> Answer:
-        return Answer({"sku": call.json()["sku"]}, status=201)
-
-
-def suites() -> dict[Any, str]:
-    """The entries that a class of this module declares."""
-    found = (kind for kind in globals().values() if isinstance(kind, type))
-    return {
-        s.entry: s.__name__ for s in found if issubclass(s, ConnectorSuite) if "entry" in vars(s)
-    }
+def declared() -> set[Any]:
+    """The entries that a test class of these modules declares."""
+    found = (kind for module in MODULES for kind in vars(module).values() if isinstance(kind, type))
+    return {s.entry for s in found if issubclass(s, ConnectorSuite) if "entry" in vars(s)}
 
 
 @pytest.mark.parametrize("kind", CONNECTORS)
 def test_each_has_a_declaration(kind: str) -> None:
-    assert CONNECTORS[kind] in suites(), (
-        f"declare in {__name__} how {kind!r} is executed: a subclass of ConnectorSuite"
+    assert CONNECTORS[kind] in declared(), (
+        f"declare in a test_standard module how {kind!r} is executed: a subclass of ConnectorSuite"
     )
 
 

@@ -13,7 +13,7 @@ from tests.servers.places import free_port
 from tests.servers.rabbitmq import is_open
 
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
-PASSWORD = "right"
+PASSWORD = "canary-right"
 CONFIG = """
 base_dir = {folder}/run
 state_dir = {folder}/state
@@ -70,7 +70,7 @@ def find_dovecot() -> Path | None:
 
 
 class DovecotServer(Daemon):
-    """One server; STARTTLS on `port`, TLS on `tls_port`. Each user has the password `right`."""
+    """One server; STARTTLS on `port`, TLS on `tls_port`. All users have the same password."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
         program = find_dovecot()

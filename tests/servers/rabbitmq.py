@@ -20,6 +20,7 @@ from tests.servers.places import free_port, new_folder
 PATH = os.environ.get("PATH", os.defpath)
 PLACES = ("/usr/lib/rabbitmq/bin", "/usr/local/lib/rabbitmq/bin", "/opt/rabbitmq/sbin")
 QUEUE = "minizaps.runs"
+PASSWORD = "canary-guest"
 QUIET = "+sbwt none +sbwtdcpu none +sbwtdio none"  # schedulers that wait without spinning
 
 
@@ -33,7 +34,7 @@ def find_rabbitmq() -> Path | None:
 
 
 class RabbitMQServer(Daemon):
-    """One node with the user `guest`."""
+    """One node with the user `guest`, whose password is not the usual one."""
 
     def __init__(self) -> None:
         program = find_rabbitmq()
@@ -55,7 +56,7 @@ class RabbitMQServer(Daemon):
 
     @property
     def url(self) -> str:
-        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+        return f"amqp://guest:{PASSWORD}@127.0.0.1:{self.port}/"
 
     async def flush(self) -> None:
         arguments: FieldTable = {"x-queue-type": "quorum"}
@@ -88,7 +89,7 @@ class RabbitMQServer(Daemon):
             "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
             "RABBITMQ_LOG_BASE": str(self.folder / "logs"),
             "RABBITMQ_LOGS": "-",
-            "RABBITMQ_CONFIG_FILE": str(self.folder / "none"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq"),
             "RABBITMQ_CONF_ENV_FILE": str(self.folder / "none"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
             # Makes the script become the node, in place of a shell that waits for it.
@@ -99,6 +100,7 @@ class RabbitMQServer(Daemon):
 
     def _command(self) -> tuple[list[str | Path], dict[str, str]]:
         (self.folder / "plugins").write_text("[].")
+        (self.folder / "rabbitmq.conf").write_text(f"default_pass = {PASSWORD}\n")
         return [self._program], self._environment()
 
     def _is_ready(self) -> bool:
