@@ -335,6 +335,7 @@ async def test_a_server_without_idle_is_looked_at_now_and_then(
     assert await subjects(server, 1) == ["one"]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("change", "pointer", "detail"),
     [

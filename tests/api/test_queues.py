@@ -32,6 +32,7 @@ from tests.api.queues import (
 from tests.api.support import API, Server, definition, pointers
 from tests.servers.daemon import Daemon
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 BROKERS = {"amqp": "rabbitmq_server", "redis": "redis_server"}
 
 
@@ -176,6 +177,7 @@ async def test_a_journal_that_takes_no_writes_delays_messages(server: Server, qu
     assert len(calls) == 3
 
 
+@on_sqlite
 async def test_a_server_that_goes_away_is_told_and_found_again(
     server: Server, queue: Queue, own: Consumers
 ) -> None:
@@ -287,6 +289,7 @@ async def test_a_group_may_begin_with_what_is_new(
     assert await numbers(server, 1) == [2]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("change", "pointer", "detail"),
     [

@@ -108,6 +108,6 @@ def _delivery(message: AbstractIncomingMessage) -> Delivery:
         "type": message.type,
         "sent_at": None if message.timestamp is None else message.timestamp.isoformat(),
     }
-    facts = {name: value for name, value in facts.items() if value is not None}
+    facts = {name: plain(value) for name, value in facts.items() if value is not None}
     headers = {str(name): plain(value) for name, value in message.headers.items()}
     return Delivery(message.body, message.content_type, message.message_id, headers, facts, message)

@@ -45,13 +45,15 @@ class Line(Protocol):
 
 
 def plain(value: Any) -> Any:
-    """A header's value as JSON."""
+    """A header's value as JSON, without the character NUL, which databases do not take."""
     match value:
-        case None | bool() | int() | float() | str():
+        case None | bool() | int() | float():
             return value
+        case str():
+            return value.replace("\0", "")
         case bytes():
             try:
-                return value.decode()
+                return value.decode().replace("\0", "")
             except UnicodeDecodeError:
                 return b64encode(value).decode()
         case dict():

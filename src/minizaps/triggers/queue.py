@@ -19,7 +19,7 @@ def payload(delivery: Delivery, written: str, largest: int) -> Any:
     Args:
         written: `json`, `text`, `base64`; or `auto`: as the content type says, and without one
             JSON if it is that, else text.
-        largest: bytes that a message may have.
+        largest: bytes that the body may have, and bytes of JSON that the headers may have.
 
     Raises:
         InvalidInput: it is too large, or not what it says to be.
@@ -27,6 +27,7 @@ def payload(delivery: Delivery, written: str, largest: int) -> Any:
     body = delivery.body
     if body is None:
         raise InvalidInput("it was removed from the stream before it was taken")
+    _check_size(len(orjson.dumps(delivery.headers)), largest)
     if isinstance(body, dict):
         _check_size(len(orjson.dumps(body)), largest)
         check_json(body)

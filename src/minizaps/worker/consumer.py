@@ -82,6 +82,8 @@ class Consumer:
                 await self._failed(error)
             except Exception:
                 logger.exception("the consumer of %s failed; it goes on", self._name)
+                message = "a mistake in Mini-Zaps; the log has the traceback"
+                await self._failed(ConnectorError(message, type="internal"))
             self._wait = min(max(2 * self._wait, SOONEST), LATEST)
             await asyncio.sleep(self._wait)
 

@@ -76,6 +76,10 @@ class Watcher:
             raise
         except MinizapsError as error:
             await self._failed(error)
+        except Exception:
+            logger.exception("%s failed", self._name)
+            message = "a mistake in Mini-Zaps; the log has the traceback"
+            await self._failed(ConnectorError(message, type="internal"))
 
     @property
     def _name(self) -> str:
