@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from dataclasses import asdict
 from typing import Any, NamedTuple, NoReturn
 
@@ -98,17 +99,14 @@ class Watcher:
         position = None if trigger.cursor is None else Position(**orjson.loads(trigger.cursor))
         loop = asyncio.get_running_loop()
 
-        def wait_for(work: Awaitable[None]) -> None:
-            asyncio.run_coroutine_threadsafe(_awaited(work), loop).result()
-
         def work(client: IMAPClient) -> NoReturn:
             watch(
                 client,
                 config,
                 position,
                 post.clock.now,
-                lambda batch: wait_for(self._take(batch)),
-                lambda: wait_for(self._hold()),
+                lambda batch: _in_loop(loop, lambda: self._take(batch)),
+                lambda: _in_loop(loop, self._hold),
             )
 
         await in_mailbox(credential, post.dial, work)
@@ -168,5 +166,27 @@ class Watcher:
         logger.warning("%s: %s", self._name, detail)
 
 
-async def _awaited(work: Awaitable[None]) -> None:
-    await work
+def _in_loop(
+    loop: asyncio.AbstractEventLoop, make: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    """Do something in the event loop and wait for it, from another thread.
+
+    The coroutine is made in the loop: where that has just been closed, none is left over.
+    """
+    ended: Future[None] = Future()
+
+    def begin() -> None:
+        task = loop.create_task(make())
+        task.add_done_callback(lambda done: _tell(done, ended))
+
+    loop.call_soon_threadsafe(begin)
+    ended.result(timeout=HELD / 1000)
+
+
+def _tell(task: asyncio.Task[None], ended: Future[None]) -> None:
+    if task.cancelled():
+        ended.cancel()
+    elif (error := task.exception()) is not None:
+        ended.set_exception(error)
+    else:
+        ended.set_result(None)
