@@ -11,6 +11,7 @@ from yarl import URL
 
 from minizaps.connectors.base import Context
 from minizaps.connectors.sql_postgres import MOST_CONNECTIONS
+from minizaps.testing.partners import rude
 from tests.servers.missing import missing
 from tests.servers.places import server_user
 from tests.servers.postgres import PostgresServer
@@ -189,3 +190,11 @@ async def test_tls_is_checked_against_the_name(
         assert (failed.type, failed.retryable) == ("network", False)
     failed = await failure(opened(context, str(tls_url % {"sslmode": "prefer"})), asked)
     assert failed.type == "credential"
+
+
+async def test_what_does_not_speak_the_protocol_is_no_database(context: Context) -> None:
+    async with rude(b"R\x00\x00\x00\x03\xaa") as partner:
+        failed = await failure(
+            opened(context, f"postgresql://a:b@127.0.0.1:{partner.port}/c"), "SELECT 1"
+        )
+    assert (failed.type, failed.retryable) == ("network", True)

@@ -32,7 +32,12 @@ _LOCAL = ("localhost", "127.0.0.1", "::1")
 # Failures that pass: serialization and deadlock, resources, locks, shutdown.
 _PASSING = ("40", "53", "55P03", "57P01", "57P02", "57P03")
 _COPY = re.compile(r"(?>\s+|--[^\n]*|/\*.*?\*/)*+COPY\b", re.DOTALL | re.IGNORECASE)
-_BROKEN = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError)
+_BROKEN = (
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what it heard is not Postgres' protocol
+    asyncpg.PostgresConnectionError,
+    OSError,
+)
 
 
 async def run(url: str, query: Query, dial: Dialler) -> Result:
