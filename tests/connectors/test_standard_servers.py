@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aio_pika
 import apsw
 import pytest
+from yarl import URL
 
 from minizaps import Credential, WorkflowEngine
 from minizaps.credentials.types import Amqp, Database, Imap, Redis, Smtp
 from minizaps.testing import ConnectorSuite, Partner
+from minizaps.testing.partners import rude
 from tests.servers.dovecot import PASSWORD as MAILBOX_PASSWORD
 from tests.servers.dovecot import DovecotServer
 from tests.servers.rabbitmq import PASSWORD as BROKER_PASSWORD
@@ -75,6 +78,28 @@ class TestImap(AtAServer):
     def credential(self, partner: Partner) -> Credential:
         server = {"host": partner.host, "port": partner.port, "security": "none"}
         return Imap.model_validate({**server, "username": "suite", "password": MAILBOX_PASSWORD})
+
+
+class TestSql(AtAServer):
+    entry = CONNECTORS["sql"]
+    repeats = "a transaction that breaks before its commit leaves nothing; in it, none is repeated"
+
+    @pytest.fixture(autouse=True)
+    def _server(self, fresh_postgres_url: str) -> None:
+        self.url = URL(fresh_postgres_url)
+        self.port = self.url.port or 5432
+
+    def config(self, partner: Partner) -> dict[str, Any]:
+        query = "SELECT id, total FROM (VALUES (7, 110.5), (9, 2)) AS o (id, total) WHERE id = $1"
+        return {"query": query, "parameters": [7]}
+
+    def credential(self, partner: Partner) -> Credential:
+        return Database.model_validate({"url": str(self.url.with_port(partner.port))})
+
+    def _bad_partners(self) -> dict[str, Any]:
+        # asyncpg never returns from a message of negative length, as the suite's nonsense has one.
+        other = partial(rude, b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        return {**super()._bad_partners(), "it talks nonsense": other}
 
 
 class TestSqlFile(ConnectorSuite):

@@ -39,7 +39,7 @@ class PostgresServer(PostgresCluster):
             )
         super().__init__(found, folder, settings or {})
         self.release = release(found)
-        self._password = secrets.token_hex(8)
+        self._password = f"canary-{secrets.token_hex(8)}"
 
     def prepare(self) -> None:
         self.fetch(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{self._password}'")
