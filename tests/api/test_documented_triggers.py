@@ -16,7 +16,7 @@ from minizaps.worker.scheduler import Scheduler
 from tests.api.support import API, Server
 
 PAGE = Path(__file__).parents[2] / "docs" / "triggers.md"
-SCHEDULES, POLLS = re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
+SCHEDULES, POLLS, *_ = re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
 async def outputs(server: Server) -> list[dict[str, Any]]:
