@@ -95,8 +95,7 @@ def create(
     """Keep a credential. At a terminal, what is required and not given is asked for."""
 
     async def action(client: Client) -> Any:
-        types = (await client.get("/credential-types"))["items"]
-        schema: dict[str, Any] = next((t["schema"] for t in types if t["type"] == kind), {})
+        schema = await _schema(client, kind)
         given = read_fields(schema, fields, secret, from_file, data, complete=True)
         return await client.post("/credentials", {"name": name, "type": kind, "data": given})
 
@@ -120,10 +119,7 @@ def update(
 
     async def action(client: Client) -> Any:
         present = await client.get(path_of("credentials", name))
-        types = (await client.get("/credential-types"))["items"]
-        schema: dict[str, Any] = next(
-            (t["schema"] for t in types if t["type"] == present["type"]), {}
-        )
+        schema = await _schema(client, present["type"])
         given = read_fields(schema, fields, secret, from_file, data, complete=False)
         change = {"data": present["data"] | given}
         return await client.put(path_of("credentials", name), change)
@@ -179,6 +175,12 @@ def connect(
     sys.stdout.flush()  # whoever reads a pipe sees it before the wait
     if wait:
         _wait(name, before)
+
+
+async def _schema(client: Client, kind: str) -> dict[str, Any]:
+    """The schema of a type of credentials; empty where it is not known."""
+    types = (await client.get("/credential-types"))["items"]
+    return next((t["schema"] for t in types if t["type"] == kind), {})
 
 
 def _wait(name: str, before: dict[str, Any]) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
-from minizaps.clock import LATEST, Clock
+from minizaps.clock import Clock
 from minizaps.definition.poll import PollTriggerConfig
 from minizaps.engine.engine import WorkflowEngine
 from minizaps.engine.reading import LONGEST_LOOK, Found
@@ -18,6 +17,7 @@ from minizaps.journal.records import NewRun
 from minizaps.journal.triggers import DueTrigger, Firing, Triggers
 from minizaps.metrics import RUNS_STARTED, TRIGGER_FAILURES, labelled
 from minizaps.triggers.poll import choose, next_look, retry_look
+from minizaps.worker.due import DueDuty
 
 logger = logging.getLogger("minizaps.worker")
 
@@ -28,7 +28,7 @@ REFRESHED = 86_400_000  # milliseconds after which the row of an item that is st
 PAUSE = 1.0  # seconds after which polls are found that others have saved
 
 
-class Poller:
+class Poller(DueDuty):
     """Looks at one source at a time. A look is this process's by the epoch of the trigger's row.
 
     What a look comes to is one write: the runs of the new items, that they have been seen, and the
@@ -36,10 +36,7 @@ class Poller:
     """
 
     def __init__(self, triggers: Triggers, engine: WorkflowEngine, clock: Clock) -> None:
-        self._triggers = triggers
-        self._engine = engine
-        self._clock = clock
-        self._next_due = 0
+        super().__init__(triggers, engine, clock, kind=POLL, most=PAUSE)
 
     async def run_once(self) -> int:
         """Look at all that is due; return how many runs were started."""
@@ -50,14 +47,8 @@ class Poller:
                 if held is not None:
                     started += await self._look(held)
                     break
-        next_due = await self._triggers.next_due(POLL)
-        self._next_due = LATEST if next_due is None else next_due
+        await self.learn_next()
         return started
-
-    async def pause(self) -> None:
-        """Wait until the next poll is due."""
-        left = (self._next_due - self._clock.now()) / 1000
-        await asyncio.sleep(min(max(left, 0.0), PAUSE))
 
     async def _look(self, trigger: DueTrigger) -> int:
         try:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from pydantic import ValidationError
 
-from minizaps.clock import LATEST, Clock, to_text
+from minizaps.clock import Clock, to_text
 from minizaps.definition.timing import ScheduleTriggerConfig
 from minizaps.engine.engine import WorkflowEngine
 from minizaps.errors import JournalUnavailable, MinizapsError
@@ -21,6 +20,7 @@ from minizaps.metrics import (
     labelled,
 )
 from minizaps.triggers.schedule import Fire, Look, look
+from minizaps.worker.due import DueDuty
 
 logger = logging.getLogger("minizaps.worker")
 
@@ -29,28 +29,19 @@ BATCH = 100
 POLL = 0.5  # seconds after which schedules are found that others have saved
 
 
-class Scheduler:
+class Scheduler(DueDuty):
     """Fires the schedules that are due, each time once whatever dies, and however many look."""
 
     def __init__(self, triggers: Triggers, engine: WorkflowEngine, clock: Clock) -> None:
-        self._triggers = triggers
-        self._engine = engine
-        self._clock = clock
-        self._next_due = 0
+        super().__init__(triggers, engine, clock, kind=SCHEDULE, most=POLL)
 
     async def run_once(self) -> int:
         """Fire all that is due; return how many runs were started."""
         started = 0
         while due := await self._triggers.due(SCHEDULE, BATCH):
             started += await self._fire(due)
-        next_due = await self._triggers.next_due(SCHEDULE)
-        self._next_due = LATEST if next_due is None else next_due
+        await self.learn_next()
         return started
-
-    async def pause(self) -> None:
-        """Wait until the next schedule is due."""
-        left = (self._next_due - self._clock.now()) / 1000
-        await asyncio.sleep(min(max(left, 0.0), POLL))
 
     async def _fire(self, due: list[DueTrigger]) -> int:
         looks: dict[tuple[str, str], Look] = {}
