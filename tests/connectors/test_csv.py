@@ -150,8 +150,8 @@ async def test_rows_that_cannot_be_written_are_refused(run) -> None:
     [
         ({}, "action"),
         ({"action": "parse"}, "parse needs text"),
-        ({"action": "parse", "text": "", "rows": []}, "and not rows"),
-        ({"action": "format", "text": ""}, "format needs rows"),
+        ({"action": "parse", "text": "", "rows": []}, "parse takes no rows"),
+        ({"action": "format", "text": ""}, "format takes no text"),
         ({"action": "format", "rows": [1]}, "valid dictionary"),
         ({"action": "format", "rows": [], "delimiter": "auto"}, "needs a delimiter"),
         ({"action": "parse", "text": "", "delimiter": ",,"}, "pattern"),

@@ -139,8 +139,8 @@ async def test_the_deepest_document_is_written_and_read(run) -> None:
     ("config", "says"),
     [
         ({"action": "parse"}, "parse needs text"),
-        ({"action": "format", "text": "<a/>"}, "format needs document"),
-        ({"action": "format", "document": {}, "text": ""}, "and not text"),
+        ({"action": "format", "text": "<a/>"}, "format takes no text"),
+        ({"action": "format", "document": {}, "text": ""}, "format takes no text"),
         ({"action": "parse", "text": "", "attribute_prefix": ""}, "pattern"),
         ({"action": "parse", "text": "", "attribute_prefix": "a"}, "pattern"),
     ],

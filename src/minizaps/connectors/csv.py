@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
 from itertools import islice
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import orjson
 from pydantic import Field, model_validator
 
-from minizaps.connectors.base import BaseConnector, ConnectorConfig, Context
+from minizaps.connectors.actions import ActionConfig, Fields
+from minizaps.connectors.base import BaseConnector, Context
 from minizaps.connectors.computing import Room, bad_input, computed
 
 BOM = "\ufeff"
@@ -27,8 +28,10 @@ Row = dict[str, Any] | list[Any]
 Columns = Annotated[list[str], Field(min_length=1, max_length=10_000)]
 
 
-class CsvConfig(ConnectorConfig):
+class CsvConfig(ActionConfig):
     """Which way, and how the text is written."""
+
+    actions: ClassVar = {"parse": Fields(needs=("text",)), "format": Fields(needs=("rows",))}
 
     action: Literal["parse", "format"] = Field(
         description="`parse`: text to rows. `format`: rows to text."
@@ -67,10 +70,7 @@ class CsvConfig(ConnectorConfig):
     )
 
     @model_validator(mode="after")
-    def _fits_the_action(self) -> CsvConfig:
-        needed, other = ("text", "rows") if self.action == "parse" else ("rows", "text")
-        if getattr(self, needed) is None or getattr(self, other) is not None:
-            raise ValueError(f"{self.action} needs {needed}, and not {other}")
+    def _has_a_delimiter(self) -> CsvConfig:
         if self.action == "format" and self.delimiter == "auto":
             raise ValueError("format needs a delimiter; auto is for parse")
         if self.columns and len(set(self.columns)) < len(self.columns):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from xml.parsers import expat
 
 import xmltodict
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from minizaps.connectors.base import BaseConnector, ConnectorConfig, Context
+from minizaps.connectors.actions import ActionConfig, Fields
+from minizaps.connectors.base import BaseConnector, Context
 from minizaps.connectors.computing import bad_input, computed
 from minizaps.errors import ConnectorError
 
@@ -24,8 +25,10 @@ _NAME = re.compile(rf"[{_START}][{_START}\-.0-9\u00b7\u0300-\u036f\u203f\u2040]*
 _NOT_IN_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-class XmlConfig(ConnectorConfig):
+class XmlConfig(ActionConfig):
     """Which way, and how elements and attributes are named."""
+
+    actions: ClassVar = {"parse": Fields(needs=("text",)), "format": Fields(needs=("document",))}
 
     action: Literal["parse", "format"] = Field(
         description="`parse`: text to an object. `format`: an object to text."
@@ -54,13 +57,6 @@ class XmlConfig(ConnectorConfig):
     declaration: bool = Field(
         default=True, description='For `format`: begin with `<?xml version="1.0" ...?>`.'
     )
-
-    @model_validator(mode="after")
-    def _fits_the_action(self) -> XmlConfig:
-        needed, other = ("text", "document") if self.action == "parse" else ("document", "text")
-        if getattr(self, needed) is None or getattr(self, other) is not None:
-            raise ValueError(f"{self.action} needs {needed}, and not {other}")
-        return self
 
 
 class XmlConnector(BaseConnector[XmlConfig]):
